@@ -1,0 +1,51 @@
+/** Where a tail keeps its position from one run to the next. */
+import { open, readFile, rename } from "node:fs/promises";
+import { SeenEntries } from "../client/seen-entries.ts";
+import { UsageError } from "./failure.ts";
+
+/** How many entries are kept beside the cursor: what a resume across teams may send again. */
+const recentEntries = 1_000;
+
+/** A position and what was printed last before it. */
+export interface SavedPosition {
+  cursor: string;
+  seen: SeenEntries;
+}
+
+/** The saved position; undefined if the file does not exist. Throws UsageError for another file. */
+export async function readCursorFile(path: string): Promise<SavedPosition | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+  const saved = parse(text);
+  if (!saved) throw new UsageError(`${path} is not a cursor file; remove it to start afresh`);
+  return { cursor: saved.cursor, seen: new SeenEntries(saved.recent) };
+}
+
+/** Writes the position so that after a crash the file holds the old one or the new one. */
+export async function writeCursorFile(path: string, position: SavedPosition): Promise<void> {
+  const { cursor, seen } = position;
+  const temporary = `${path}.${process.pid}.tmp`;
+  {
+    await using file = await open(temporary, "w", 0o600);
+    await file.writeFile(`${JSON.stringify({ cursor, recent: seen.recent(recentEntries) })}\n`);
+    await file.sync();
+  }
+  await rename(temporary, path);
+}
+
+function parse(text: string): { cursor: string; recent: string[] } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return undefined;
+    const { cursor, recent } = value as { cursor?: unknown; recent?: unknown };
+    const complete = typeof cursor === "string" && cursor !== "" && Array.isArray(recent);
+    return complete ? { cursor, recent: recent.map(String) } : undefined;
+  } catch {
+    return undefined;
+  }
+}

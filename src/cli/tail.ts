@@ -1,0 +1,108 @@
+/** `annals tail`: follows a log through restarts of the server and of the tail. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Command } from "commander";
+import { entryToJson } from "../client/entry-json.ts";
+import { SeenEntries } from "../client/seen-entries.ts";
+import { type TailRequest, type TailState, tail } from "../client/tail.ts";
+import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
+import { readCursorFile, writeCursorFile } from "./cursor-file.ts";
+import { entryTable } from "./entry-table.ts";
+import { codeName, UsageError } from "./failure.ts";
+import { filterOf, withFilter } from "./filter.ts";
+import { positiveInteger, teamOf } from "./list.ts";
+import { outputWidth, print, warn } from "./output.ts";
+import { plainJson, plainText } from "./plain-text.ts";
+import { untilInterrupted } from "./signals.ts";
+import { parseTime } from "./time.ts";
+
+interface TailFlags extends ConnectionFlags {
+  allTeams?: boolean;
+  fromBeginning?: boolean;
+  last?: number;
+  since?: number;
+  after?: string;
+  cursorFile?: string;
+  stopAtHead?: boolean;
+  json?: boolean;
+  [filterFlag: string]: unknown;
+}
+
+/** The command. */
+export function tailCommand(): Command {
+  const command = new Command("tail")
+    .description("follow a team's log; ends with Ctrl-C")
+    .option("--from-beginning", "start with the first entry")
+    .option("--last <n>", "start with the last n matching entries (1 to 200)", positiveInteger)
+    .option("--since <time>", "start with the first entry recorded at this time", parseTime)
+    .option("--after <cursor>", "start after a cursor")
+    .option(
+      "--cursor-file <path>",
+      "keep the position here and go on from it next time; other starts count only at first",
+    )
+    .option("--stop-at-head", "end after what is there now")
+    .option("--all-teams", "follow every team (platform admins)")
+    .option("--json", "one JSON object a line");
+  withConnection(withFilter(command));
+  return command.action(async (flags: TailFlags) => follow(flags, teamOf(command)));
+}
+
+async function follow(flags: TailFlags, teamId: string): Promise<void> {
+  const saved = flags.cursorFile ? await readCursorFile(flags.cursorFile) : undefined;
+  const seen = saved?.seen ?? new SeenEntries();
+  const start = startOf(saved ? { after: saved.cursor } : flags);
+  const filter = filterOf(flags);
+  const request: TailRequest = {
+    teamId,
+    allTeams: flags.allTeams ?? false,
+    stopAtHead: flags.stopAtHead ?? false,
+    ...(filter && { filter }),
+    ...(start && { start }),
+  };
+  using client = await connect(flags);
+  using interrupted = untilInterrupted();
+  let written = saved?.cursor;
+  const entries = tail(client.audit, request, {
+    signal: interrupted.signal,
+    onState: connectionNotices(flags.url),
+    seen,
+    onCursor: async (cursor) => {
+      if (!flags.cursorFile || cursor === written) return;
+      await writeCursorFile(flags.cursorFile, { cursor, seen });
+      written = cursor;
+    },
+  });
+  const table = entryTable(outputWidth(), flags.allTeams ?? false);
+  if (!flags.json) await print(`${table.header()}\n`);
+  for await (const entry of entries) {
+    await print(`${flags.json ? plainJson(entryToJson(entry)) : table.line(entry)}\n`);
+  }
+}
+
+function startOf(
+  flags: Pick<TailFlags, "fromBeginning" | "last" | "since" | "after">,
+): TailRequest["start"] {
+  const { fromBeginning, last, since, after } = flags;
+  const given = [fromBeginning, last, since, after].filter((value) => value !== undefined);
+  if (given.length > 1) {
+    throw new UsageError("--from-beginning, --last, --since and --after exclude one another");
+  }
+  if (fromBeginning) return { case: "beginning", value: {} };
+  if (last !== undefined) return { case: "last", value: last };
+  if (since !== undefined) return { case: "fromTime", value: timestampFromMs(since) };
+  if (after !== undefined) return { case: "afterCursor", value: after };
+  return undefined;
+}
+
+/** Says once that the connection is lost, and once that it is back. */
+function connectionNotices(url: string): (state: TailState) => void {
+  let down = false;
+  return (state) => {
+    if (state.connected) {
+      if (down) warn("annals: connected again");
+    } else if (!down) {
+      const reason = plainText(`${codeName(state.error.code)}: ${state.error.rawMessage}`);
+      warn(`annals: not connected to ${url} (${reason}); trying again`);
+    }
+    down = !state.connected;
+  };
+}

@@ -1,0 +1,176 @@
+/** An entry as one plain JSON object with short words: a line of NDJSON. */
+import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
+import { base64Encode } from "@bufbuild/protobuf/wire";
+import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { type AuditEntry, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
+import { parseInstant } from "./instant.ts";
+import { actorTypes, detailsStates, scopes, statuses } from "./words.ts";
+
+/** An entry as plain JSON; absent fields are left out. Bytes are base64, times RFC 3339 in UTC. */
+export interface EntryJson {
+  id?: string;
+  teamId?: string;
+  /** A number while it is safe (up to 2^53 - 1), decimal text beyond. */
+  sequence?: number | string;
+  recorder?: { type?: string; id?: string };
+  actor?: { type?: string; id?: string; name?: string };
+  resource?: { type?: string; id?: string; name?: string };
+  action?: string;
+  scope?: string;
+  status?: string;
+  metadata?: JsonObject;
+  context?: { ipAddress?: string; userAgent?: string; requestId?: string; traceId?: string };
+  occurTime?: string;
+  recordTime?: string;
+  detailsState?: string;
+  detailsSalt?: string;
+  detailsDigest?: string;
+  leafHash?: string;
+}
+
+/** A plain object that is not an entry; the message starts with the field's path. */
+export class EntryJsonError extends Error {
+  override readonly name = "EntryJsonError";
+}
+
+/** Whole milliseconds, always three decimals. Example: `2026-03-01T12:00:00.120Z` */
+export function timeText(time: Timestamp): string {
+  return new Date(timestampMs(time)).toISOString();
+}
+
+/** The entry as a plain object for JSON.stringify. */
+export function entryToJson(entry: AuditEntry): EntryJson {
+  const { recorder, actor, resource, context, metadata, occurTime, recordTime } = entry;
+  return present({
+    id: entry.id,
+    teamId: entry.teamId,
+    sequence: sequenceJson(entry.sequence),
+    recorder: recorder && present({ type: recorder.type, id: recorder.id }),
+    actor: actor && present({ type: actorTypes.word(actor.type), id: actor.id, name: actor.name }),
+    resource: resource && present({ type: resource.type, id: resource.id, name: resource.name }),
+    action: entry.action,
+    scope: scopes.word(entry.scope),
+    status: statuses.word(entry.status),
+    metadata,
+    context:
+      context &&
+      present({
+        ipAddress: context.ipAddress,
+        userAgent: context.userAgent,
+        requestId: context.requestId,
+        traceId: context.traceId,
+      }),
+    occurTime: occurTime && timeText(occurTime),
+    recordTime: recordTime && timeText(recordTime),
+    detailsState: detailsStates.word(entry.detailsState),
+    detailsSalt: base64Encode(entry.detailsSalt),
+    detailsDigest: base64Encode(entry.detailsDigest),
+    leafHash: base64Encode(entry.leafHash),
+  });
+}
+
+/**
+ * The entry to record that a plain object describes: the inverse of entryToJson for the fields a
+ * caller may choose. Output-only fields are accepted and left out, so that a line of a log can be
+ * recorded again; unknown fields and values of the wrong type throw EntryJsonError. What only the
+ * server can judge (ids, limits) is left to it.
+ */
+export function entryFromJson(value: unknown): AuditEntry {
+  const json = object(value, "entry");
+  refuseUnknown(json, "", entryFields);
+  const init: MessageInitShape<typeof AuditEntrySchema> = {
+    id: text(json, "id"),
+    teamId: text(json, "teamId"),
+    action: text(json, "action"),
+  };
+  if (json.actor !== undefined) {
+    const actor = part(json, "actor", ["type", "id", "name"]);
+    init.actor = { id: text(actor, "id", "actor."), name: text(actor, "name", "actor.") };
+    if (actor.type !== undefined) {
+      init.actor.type = word(actorTypes, text(actor, "type", "actor."), "actor.type");
+    }
+  }
+  if (json.resource !== undefined) {
+    const resource = part(json, "resource", ["type", "id", "name"]);
+    init.resource = {
+      type: text(resource, "type", "resource."),
+      id: text(resource, "id", "resource."),
+      name: text(resource, "name", "resource."),
+    };
+  }
+  if (json.context !== undefined) {
+    const context = part(json, "context", ["ipAddress", "userAgent", "requestId", "traceId"]);
+    init.context = {
+      ipAddress: text(context, "ipAddress", "context."),
+      userAgent: text(context, "userAgent", "context."),
+      requestId: text(context, "requestId", "context."),
+      traceId: text(context, "traceId", "context."),
+    };
+  }
+  if (json.scope !== undefined) init.scope = word(scopes, text(json, "scope"), "scope");
+  if (json.status !== undefined) init.status = word(statuses, text(json, "status"), "status");
+  if (json.metadata !== undefined) init.metadata = object(json.metadata, "metadata") as JsonObject;
+  if (json.occurTime !== undefined) {
+    const ms = parseInstant(text(json, "occurTime"));
+    if (ms === undefined) throw new EntryJsonError("occurTime: must be an RFC 3339 time");
+    init.occurTime = timestampFromMs(ms);
+  }
+  return create(AuditEntrySchema, init);
+}
+
+const entryFields: readonly (keyof EntryJson)[] = [
+  ...(["id", "teamId", "actor", "resource", "action", "scope", "status", "metadata"] as const),
+  ...(["context", "occurTime", "sequence", "recorder", "recordTime", "detailsState"] as const),
+  ...(["detailsSalt", "detailsDigest", "leafHash"] as const),
+];
+
+function sequenceJson(sequence: bigint): number | string | undefined {
+  if (sequence === 0n) return undefined;
+  return sequence <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(sequence) : String(sequence);
+}
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without what proto3 calls absent: undefined and empty text. */
+function present<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined && value !== ""),
+  ) as Present<T>;
+}
+
+function object(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new EntryJsonError(`${path}: must be a JSON object`);
+  }
+  return value as Record<string, unknown>;
+}
+
+function part(json: Record<string, unknown>, name: string, fields: readonly string[]) {
+  const value = object(json[name], name);
+  refuseUnknown(value, `${name}.`, fields);
+  return value;
+}
+
+function refuseUnknown(json: object, prefix: string, known: readonly string[]): void {
+  for (const key of Object.keys(json)) {
+    if (!known.includes(key)) throw new EntryJsonError(`${prefix}${key}: unknown field`);
+  }
+}
+
+function text(json: Record<string, unknown>, name: string, prefix = ""): string {
+  const value = json[name];
+  if (value === undefined) return "";
+  if (typeof value !== "string") throw new EntryJsonError(`${prefix}${name}: must be a string`);
+  return value;
+}
+
+function word<E extends number>(
+  vocabulary: { words: readonly string[]; value(word: string): E },
+  value: string,
+  path: string,
+): E {
+  if (!vocabulary.words.includes(value)) {
+    throw new EntryJsonError(`${path}: must be one of ${vocabulary.words.join(", ")}`);
+  }
+  return vocabulary.value(value);
+}

@@ -1,0 +1,266 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { createPrefixRegistry, type PrefixRegistry } from "./ids.ts";
+import { streamLimits } from "./limits.ts";
+
+/** Every mistake in the environment, each naming its variable. */
+export class ConfigError extends Error {
+  readonly mistakes: readonly string[];
+
+  constructor(mistakes: readonly string[]) {
+    super(`the configuration is wrong:\n${mistakes.map((mistake) => `  - ${mistake}`).join("\n")}`);
+    this.name = "ConfigError";
+    this.mistakes = mistakes;
+  }
+}
+
+const list = z
+  .string()
+  .transform((text) =>
+    text.split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()])),
+  );
+const boolean = z.enum(["true", "false"]).transform((word) => word === "true");
+const port = z.coerce.number().int().min(0).max(65_535);
+const milliseconds = z.coerce.number().int().min(1).max(2_147_483_647);
+const algorithms = [
+  ...["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
+  ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
+];
+
+/**
+ * The environment, one entry a variable; the description is its documentation, which README and
+ * `.env.example` repeat and a test compares.
+ */
+export const environment = z.object({
+  NODE_ENV: z.string().optional().describe("`production` refuses development credentials."),
+  HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
+  PORT: port.default(8080).describe("Port to listen on; 0 takes a free one."),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe("PostgreSQL to store in. Without it, an embedded database in `DATA_DIR`."),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .default("./data")
+    .describe("Where the embedded default keeps its files."),
+  LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .optional()
+    .describe("The least level that is logged: by default `info`, in development `warn`."),
+  TLS_CERT_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("PEM certificate chain; with it the port speaks TLS."),
+  TLS_KEY_FILE: z.string().min(1).optional().describe("PEM private key of the certificate."),
+  CORS_ORIGINS: list.default([]).describe("Origins of browser clients, comma-separated, exact."),
+  ID_PREFIXES: z
+    .string()
+    .default("")
+    .describe(
+      "Changes to the id registry: `project=prj,user=` adds a prefix and makes user ids opaque.",
+    ),
+  AUTH_JWKS_URL: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe("Where the keys that sign JWTs are published."),
+  AUTH_JWT_PUBLIC_KEY: z
+    .string()
+    .optional()
+    .describe("A PEM public key that signs JWTs; `\\n` may stand for line ends."),
+  AUTH_JWT_SECRET: z
+    .string()
+    .min(32)
+    .optional()
+    .describe("A secret that signs JWTs, at least 32 characters."),
+  AUTH_ISSUER: z.string().optional().describe("The `iss` that JWTs must have."),
+  AUTH_AUDIENCE: z.string().optional().describe("The `aud` that JWTs must have."),
+  AUTH_ALGORITHMS: list
+    .pipe(z.array(z.enum(algorithms)))
+    .optional()
+    .describe("Signature algorithms allowed; by default those that fit the configured key."),
+  AUTH_CLOCK_TOLERANCE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(600)
+    .default(5)
+    .describe("How far clocks may differ when a JWT's times are checked."),
+  AUTH_CLAIM_SUBJECT: z.string().min(1).default("sub").describe("The claim with the caller's id."),
+  AUTH_CLAIM_NAME: z.string().min(1).default("name").describe("The claim with the caller's name."),
+  AUTH_CLAIM_TEAM: z
+    .string()
+    .min(1)
+    .default("team_id")
+    .describe("The claim with the caller's team."),
+  AUTH_CLAIM_ROLE: z.string().min(1).default("role").describe("The claim with the caller's role."),
+  AUTH_CLAIM_GRANTS: z
+    .string()
+    .min(1)
+    .default("grants")
+    .describe("The claim with a service's grants: a list of `read`, `read_admin`."),
+  STREAMS_PER_PRINCIPAL: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(streamLimits.perPrincipal)
+    .describe("Streams that one principal may have open on a replica."),
+  STREAM_MAX_AGE_MS: milliseconds
+    .default(streamLimits.maxAgeMs)
+    .describe("After this age a stream ends and its client resumes."),
+  FEED_HINTS: boolean
+    .default(true)
+    .describe("Tell other replicas of new entries by NOTIFY; without, they poll each second."),
+  ONE_TEAM_PER_TRANSACTION: boolean
+    .default(false)
+    .describe("Append one team's entries a transaction, as a distributed database needs it."),
+});
+
+type Environment = z.infer<typeof environment>;
+
+/** How JWTs are checked. Without any of the keys, JWTs are not accepted. */
+export interface JwtConfig {
+  readonly jwksUrl?: string;
+  readonly publicKey?: string;
+  readonly secret?: string;
+  readonly issuer?: string;
+  readonly audience?: string;
+  readonly algorithms?: readonly string[];
+  readonly clockToleranceSeconds: number;
+  readonly claims: {
+    readonly subject: string;
+    readonly name: string;
+    readonly team: string;
+    readonly role: string;
+    readonly grants: string;
+  };
+}
+
+/** The configuration, parsed and consistent. */
+export interface Config {
+  readonly production: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: NonNullable<Environment["LOG_LEVEL"]>;
+  /** Where to store: a PostgreSQL, or the embedded default in a directory. */
+  readonly database: { readonly url: string } | { readonly dataDir: string };
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly corsOrigins: readonly string[];
+  readonly prefixes: PrefixRegistry;
+  /** Absent in the embedded default without configured credentials: a development secret is made. */
+  readonly jwt?: JwtConfig;
+  readonly jwtDefaults: Pick<JwtConfig, "clockToleranceSeconds" | "claims">;
+  readonly streamsPerPrincipal: number;
+  readonly streamMaxAgeMs: number;
+  readonly hints: boolean;
+  readonly oneTeamPerTransaction: boolean;
+}
+
+/**
+ * Parses the environment. An empty variable counts as absent.
+ *
+ * @throws ConfigError with every mistake.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name in environment.shape && value !== ""),
+  );
+  const parsed = environment.safeParse(given);
+  const mistakes = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  const attempt = <T>(name: string, make: () => T): T | undefined => {
+    try {
+      return make();
+    } catch (error) {
+      mistakes.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  };
+  const raw = (name: keyof Environment) => given[name];
+  const prefixes = attempt("ID_PREFIXES", () => parsePrefixes(raw("ID_PREFIXES") ?? ""));
+  const tls = attempt("TLS_CERT_FILE and TLS_KEY_FILE", () =>
+    readTls(raw("TLS_CERT_FILE"), raw("TLS_KEY_FILE")),
+  );
+  const keys = (["AUTH_JWKS_URL", "AUTH_JWT_PUBLIC_KEY", "AUTH_JWT_SECRET"] as const).filter(
+    (name) => raw(name) !== undefined,
+  );
+  if (keys.length > 1) mistakes.push(`${keys.join(", ")}: only one may be set`);
+  const production = raw("NODE_ENV") === "production" || raw("DATABASE_URL") !== undefined;
+  if (production && keys.length === 0) {
+    mistakes.push(
+      "AUTH_JWKS_URL, AUTH_JWT_PUBLIC_KEY or AUTH_JWT_SECRET: a production server needs one of them",
+    );
+  }
+  for (const origin of (raw("CORS_ORIGINS") ?? "").split(",").map((item) => item.trim())) {
+    if (origin !== "" && (!URL.canParse(origin) || new URL(origin).origin !== origin)) {
+      mistakes.push(`CORS_ORIGINS: "${origin}" is not an origin such as https://app.example.com`);
+    }
+  }
+  if (!parsed.success || prefixes === undefined || mistakes.length > 0) {
+    throw new ConfigError(mistakes);
+  }
+
+  const e = parsed.data;
+  const jwtDefaults = {
+    clockToleranceSeconds: e.AUTH_CLOCK_TOLERANCE_SECONDS,
+    claims: {
+      subject: e.AUTH_CLAIM_SUBJECT,
+      name: e.AUTH_CLAIM_NAME,
+      team: e.AUTH_CLAIM_TEAM,
+      role: e.AUTH_CLAIM_ROLE,
+      grants: e.AUTH_CLAIM_GRANTS,
+    },
+  };
+  return {
+    production,
+    host: e.HOST,
+    port: e.PORT,
+    logLevel: e.LOG_LEVEL ?? (production ? "info" : "warn"),
+    database: e.DATABASE_URL === undefined ? { dataDir: e.DATA_DIR } : { url: e.DATABASE_URL },
+    ...(tls === undefined ? {} : { tls }),
+    corsOrigins: e.CORS_ORIGINS,
+    prefixes,
+    ...(keys.length === 0 ? {} : { jwt: { ...jwtDefaults, ...jwtKeys(e) } }),
+    jwtDefaults,
+    streamsPerPrincipal: e.STREAMS_PER_PRINCIPAL,
+    streamMaxAgeMs: e.STREAM_MAX_AGE_MS,
+    hints: e.FEED_HINTS,
+    oneTeamPerTransaction: e.ONE_TEAM_PER_TRANSACTION,
+  };
+}
+
+function jwtKeys(e: Environment): Omit<JwtConfig, "clockToleranceSeconds" | "claims"> {
+  return {
+    ...(e.AUTH_JWKS_URL === undefined ? {} : { jwksUrl: e.AUTH_JWKS_URL }),
+    ...(e.AUTH_JWT_PUBLIC_KEY === undefined
+      ? {}
+      : { publicKey: e.AUTH_JWT_PUBLIC_KEY.replaceAll("\\n", "\n") }),
+    ...(e.AUTH_JWT_SECRET === undefined ? {} : { secret: e.AUTH_JWT_SECRET }),
+    ...(e.AUTH_ISSUER === undefined ? {} : { issuer: e.AUTH_ISSUER }),
+    ...(e.AUTH_AUDIENCE === undefined ? {} : { audience: e.AUTH_AUDIENCE }),
+    ...(e.AUTH_ALGORITHMS === undefined ? {} : { algorithms: e.AUTH_ALGORITHMS }),
+  };
+}
+
+function parsePrefixes(text: string): PrefixRegistry {
+  const changes: Record<string, string | null> = {};
+  for (const item of text.split(",").map((part) => part.trim())) {
+    if (item === "") continue;
+    const [type, prefix, ...rest] = item.split("=");
+    if (type === undefined || prefix === undefined || rest.length > 0) {
+      throw new Error(`"${item}" is not type=prefix or type=`);
+    }
+    changes[type] = prefix === "" ? null : prefix;
+  }
+  return createPrefixRegistry(changes);
+}
+
+function readTls(certFile?: string, keyFile?: string): Config["tls"] {
+  if (certFile === undefined && keyFile === undefined) return undefined;
+  if (certFile === undefined || keyFile === undefined)
+    throw new Error("both or neither must be set");
+  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+}

@@ -1,0 +1,121 @@
+import { platformTeamId } from "../ids.ts";
+import { requestLimits, responseLimits, scanLimits } from "../limits.ts";
+import type { Entry, Millis } from "../log/entry.ts";
+import { passesEverything } from "../log/filter.ts";
+import type { GlobalPosition } from "../log/position.ts";
+import { bounded, type GlobalWindow, placeWithin, readAcrossTeams } from "../store/entries.ts";
+import { readWatermark } from "../store/heads.ts";
+import type { Delivery, SubscriptionContext } from "./team-subscription.ts";
+
+/** Turns of the loop come no faster, since each reads what is not settled yet once more. */
+const leastPauseMs = 25;
+
+/** The place before every entry recorded at a time or later. */
+export function placeBefore(time: Millis): GlobalPosition {
+  return { recordTime: time, teamId: platformTeamId, sequence: 0n };
+}
+
+/**
+ * Follows all teams from a position, or from now if none is given. Entries come as soon as they
+ * are there. Its position is a watermark: everything up to it is settled and was delivered; what
+ * was delivered beyond it is remembered, so that it comes once in a subscription and at least
+ * once over several.
+ */
+export async function* followAllTeams(
+  context: SubscriptionContext,
+  start: GlobalPosition | undefined,
+): AsyncGenerator<Delivery<GlobalPosition>> {
+  const { hub, db, signal, heartbeatMs, stopAtHead } = context;
+  using followed = hub.followAll();
+  const begun = await readWatermark(db);
+  const delivered = new Map<string, Millis>();
+  let position = start ?? placeBefore(begun);
+  if (start === undefined) {
+    for await (const page of scan(context, { beyond: position })) remember(delivered, page);
+  }
+  const before = stopAtHead ? { before: begun } : {};
+
+  let silentSince = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    signal.throwIfAborted();
+    // Read first: what is committed later than this is recorded later than this.
+    const watermark = stopAtHead ? begun : await readWatermark(db);
+    for await (const page of scan(context, { beyond: position, ...before })) {
+      const fresh = page.filter((entry) => !delivered.has(key(entry)));
+      remember(delivered, fresh);
+      for (const entries of messages(fresh)) {
+        signal.throwIfAborted();
+        const last = entries.at(-1);
+        if (last !== undefined && last.recordTime < watermark) position = placeOf(last);
+        yield { entries, position };
+        silentSince = performance.now();
+      }
+    }
+    if (position.recordTime < watermark) position = placeBefore(watermark);
+    for (const [entry, time] of delivered) if (time < watermark) delivered.delete(entry);
+    if (stopAtHead) {
+      yield { entries: [], position };
+      return;
+    }
+    if (performance.now() - silentSince >= heartbeatMs) {
+      yield { entries: [], position };
+      silentSince = performance.now();
+    }
+    await pause(signal);
+    await followed.topic.wait(Math.max(1, heartbeatMs - (performance.now() - silentSince)), signal);
+  }
+}
+
+/** Pages of the entries in a window that pass the filter, oldest first; some may be empty. */
+async function* scan(
+  { db, filter }: SubscriptionContext,
+  window: GlobalWindow,
+): AsyncGenerator<readonly Entry[]> {
+  const limit = requestLimits.pageEntries;
+  let beyond = window.beyond;
+  for (;;) {
+    const rest = { ...window, beyond };
+    const through = passesEverything(filter)
+      ? undefined
+      : await placeWithin(db, rest, "oldest_first", scanLimits.windowEntries);
+    const page = await readAcrossTeams(db, { ...rest, through }, filter, "oldest_first", limit);
+    yield page;
+    const last = page.at(-1);
+    if (page.length === limit && last !== undefined) beyond = placeOf(last);
+    else if (through !== undefined) beyond = through;
+    else return;
+  }
+}
+
+function placeOf(entry: Entry): GlobalPosition {
+  return { recordTime: entry.recordTime, teamId: entry.teamId, sequence: entry.sequence };
+}
+
+function key(entry: Entry): string {
+  return `${entry.teamId}/${entry.sequence}`;
+}
+
+function remember(delivered: Map<string, Millis>, entries: readonly Entry[]): void {
+  for (const entry of entries) delivered.set(key(entry), entry.recordTime);
+}
+
+function* messages(entries: readonly Entry[]): Generator<readonly Entry[]> {
+  let rest = entries;
+  while (rest.length > 0) {
+    const message = bounded(rest, responseLimits.streamMessageBytes);
+    yield message;
+    rest = rest.slice(message.length);
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, leastPauseMs);
+    signal.addEventListener("abort", end, { once: true });
+  });
+}

@@ -1,0 +1,122 @@
+import { randomUUID } from "node:crypto";
+import pg from "pg";
+import type { Logger } from "pino";
+import type { TeamId } from "../ids.ts";
+import type { Entry } from "../log/entry.ts";
+import type { Queryable } from "../store/pool.ts";
+
+const channel = "annals_feed";
+/** Commits of this long go out as one hint. */
+const debounceMs = 5;
+/** Teams in one payload: at 36 + 1 + up to 19 + 1 bytes each it stays below 8,000 bytes. */
+const teamsPerPayload = 120;
+const reconnectMs = { least: 100, most: 5_000 };
+
+/** What the hints need of the world. */
+export interface HintsOptions {
+  readonly connection: pg.ClientConfig;
+  readonly db: Queryable;
+  readonly logger: Logger;
+  /** Another replica's log has grown to a size. */
+  readonly onHint: (teamId: TeamId, size: bigint) => void;
+  /** Hints may have been missed: the connection is new. */
+  readonly onConnected: () => void;
+}
+
+/**
+ * Tells other replicas of new entries, and hears of theirs, by NOTIFY and LISTEN: outside the
+ * write transaction (inside it more than halves the rate) and as no more than a hint, since a
+ * lost one only costs a poll's delay.
+ */
+export class Hints {
+  readonly #options: HintsOptions;
+  readonly #replica = randomUUID();
+  readonly #grown = new Map<TeamId, bigint>();
+  #debounce: NodeJS.Timeout | undefined;
+  #sending: Promise<unknown> = Promise.resolve();
+  #listener: pg.Client | undefined;
+  #reconnect: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #closed = false;
+
+  constructor(options: HintsOptions) {
+    this.#options = options;
+    void this.#listen();
+  }
+
+  /** Announces entries that were just committed here. */
+  announce(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#grown.set(entry.teamId, entry.sequence);
+    this.#debounce ??= setTimeout(() => {
+      this.#debounce = undefined;
+      this.#send();
+    }, debounceMs);
+  }
+
+  /** Stops both ways. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#debounce);
+    clearTimeout(this.#reconnect);
+    await this.#sending;
+    await this.#listener?.end();
+  }
+
+  #send(): void {
+    const grown = [...this.#grown];
+    this.#grown.clear();
+    const payloads: string[] = [];
+    for (let i = 0; i < grown.length; i += teamsPerPayload) {
+      const teams = grown.slice(i, i + teamsPerPayload).map(([team, size]) => `${team}=${size}`);
+      payloads.push(`${this.#replica} ${teams.join(",")}`);
+    }
+    this.#sending = this.#options.db
+      .query({
+        name: "hint",
+        text: "SELECT pg_notify($1, payload) FROM unnest($2::text[]) AS payload",
+        values: [channel, payloads],
+      })
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, "a hint was not sent"));
+  }
+
+  async #listen(): Promise<void> {
+    const client = new pg.Client({
+      ...this.#options.connection,
+      application_name: "annals-listen",
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
+    this.#listener = client;
+    client.on("error", (error) => this.#lost(client, error));
+    client.on("end", () => this.#lost(client, new Error("Connection terminated")));
+    client.on("notification", ({ payload }) => this.#receive(payload ?? ""));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${channel}`);
+      this.#failures = 0;
+      this.#options.onConnected();
+    } catch (error) {
+      this.#lost(client, error);
+    }
+  }
+
+  #lost(client: pg.Client, error: unknown): void {
+    if (this.#listener !== client || this.#closed) return;
+    this.#listener = undefined;
+    this.#options.logger.warn({ err: error }, "the connection for hints was lost");
+    client.end().catch(() => undefined); // It is broken already; there is nothing to add.
+    const delay = Math.min(reconnectMs.most, reconnectMs.least * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#reconnect = setTimeout(() => void this.#listen(), delay * (0.5 + Math.random() / 2));
+  }
+
+  #receive(payload: string): void {
+    const [replica, teams] = payload.split(" ");
+    if (replica === this.#replica || teams === undefined) return;
+    for (const item of teams.split(",")) {
+      const [teamId, size] = item.split("=");
+      if (teamId === undefined || size === undefined || !/^[0-9]{1,19}$/.test(size)) continue;
+      this.#options.onHint(teamId as TeamId, BigInt(size));
+    }
+  }
+}

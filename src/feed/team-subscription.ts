@@ -1,0 +1,165 @@
+import { AuditError } from "../errors.ts";
+import type { TeamId } from "../ids.ts";
+import { requestLimits, responseLimits, scanLimits } from "../limits.ts";
+import type { Entry } from "../log/entry.ts";
+import { type Filter, matches, passesEverything } from "../log/filter.ts";
+import { type Position, positionAfter } from "../log/position.ts";
+import { bounded, readLeafHash, readWindow } from "../store/entries.ts";
+import { type Head, readHead } from "../store/heads.ts";
+import type { Queryable } from "../store/pool.ts";
+import type { Hub } from "./hub.ts";
+import type { Topic } from "./topic.ts";
+
+/** A message of a subscription: entries and where it stands then. Without entries: a heartbeat. */
+export interface Delivery<P> {
+  readonly entries: readonly Entry[];
+  readonly position: P;
+}
+
+/** What a subscription runs on, and until when. */
+export interface SubscriptionContext {
+  readonly db: Queryable;
+  readonly hub: Hub;
+  readonly filter: Filter;
+  /** Ends the subscription: it throws the reason. */
+  readonly signal: AbortSignal;
+  readonly heartbeatMs: number;
+  /** End with what is there now. */
+  readonly stopAtHead: boolean;
+}
+
+/**
+ * Follows one team's log from a position: a cursor over the log that takes what comes next from
+ * the hub's ring, else a page from the database, and when there is nothing more waits for the
+ * hub. Nothing is queued for it; one that is slow just reads pages. The first delivery comes at
+ * once, be it empty.
+ *
+ * @throws AuditError CURSOR_EXPIRED, LOG_CONTRADICTS_CURSOR.
+ */
+export async function* followTeam(
+  context: SubscriptionContext,
+  teamId: TeamId,
+  start: (head: Head) => Position | Promise<Position>,
+): AsyncGenerator<Delivery<Position>> {
+  const { db, hub, filter, signal, heartbeatMs } = context;
+  using followed = hub.follow(teamId);
+  const { topic } = followed;
+  const head = await readHead(db, teamId);
+  if (head.end.sequence > topic.size) topic.size = head.end.sequence;
+  let position = await start(head);
+  await checkPosition(db, teamId, position, head);
+  const end = context.stopAtHead ? head.end.sequence : undefined;
+
+  let silentSince = Number.NEGATIVE_INFINITY;
+  for (;;) {
+    signal.throwIfAborted();
+    if (position.sequence > topic.size) throw contradiction(position);
+    const read =
+      fromRing(topic, position, filter, end) ??
+      (position.sequence < (end ?? topic.size)
+        ? await fromDatabase(db, teamId, position, filter, end ?? topic.size)
+        : { entries: [], position });
+    const advanced = read.position.sequence > position.sequence;
+    const heartbeatDue = performance.now() - silentSince >= heartbeatMs;
+    for (const delivery of messages(read)) {
+      if (delivery.entries.length === 0 && !heartbeatDue) continue;
+      signal.throwIfAborted();
+      yield delivery;
+      silentSince = performance.now();
+    }
+    position = read.position;
+    if (end !== undefined && position.sequence >= end) return;
+    if (!advanced && position.sequence >= topic.size) {
+      const patience = heartbeatMs - (performance.now() - silentSince);
+      await topic.wait(Math.max(1, patience), signal);
+    }
+  }
+}
+
+/** Makes sure that the log still holds what a position has seen and what comes after it. */
+async function checkPosition(
+  db: Queryable,
+  teamId: TeamId,
+  position: Position,
+  head: Head,
+): Promise<void> {
+  if (position.sequence > head.end.sequence) throw contradiction(position);
+  if (position.sequence + 1n < head.firstSequence) {
+    const metadata = { first_sequence: String(head.firstSequence) };
+    const message = `the log holds entries from ${head.firstSequence} on only`;
+    throw new AuditError("CURSOR_EXPIRED", message, { metadata });
+  }
+  // The entry of the position itself may have been pruned, with all after it still there.
+  if (position.sequence < head.firstSequence) return;
+  await checkLeaf(db, teamId, position);
+}
+
+async function checkLeaf(db: Queryable, teamId: TeamId, position: Position): Promise<void> {
+  const leaf = await readLeafHash(db, teamId, position.sequence);
+  const prefix = position.leafPrefix;
+  if (leaf === undefined || Buffer.compare(leaf.slice(0, prefix.length), prefix) !== 0) {
+    throw contradiction(position);
+  }
+}
+
+function contradiction(position: Position): AuditError {
+  const sequence = String(position.sequence);
+  const message = `the log no longer holds entry ${sequence} as the cursor has seen it`;
+  return new AuditError("LOG_CONTRADICTS_CURSOR", message, { metadata: { sequence } });
+}
+
+function fromRing(
+  topic: Topic,
+  position: Position,
+  filter: Filter,
+  end: bigint | undefined,
+): Delivery<Position> | undefined {
+  const recent = topic.after(position.sequence, responseLimits.streamMessageEntries);
+  const entries = end === undefined ? recent : recent?.filter((entry) => entry.sequence <= end);
+  const last = entries?.at(-1);
+  if (entries === undefined || last === undefined) return undefined;
+  return {
+    entries: passesEverything(filter) ? entries : entries.filter((e) => matches(filter, e)),
+    position: positionAfter(last),
+  };
+}
+
+/** A page after a position that is still there, or a stretch of the log without a match. */
+async function fromDatabase(
+  db: Queryable,
+  teamId: TeamId,
+  position: Position,
+  filter: Filter,
+  upTo: bigint,
+): Promise<Delivery<Position>> {
+  const from = position.sequence + 1n;
+  const limit = requestLimits.pageEntries;
+  const stretch = BigInt(passesEverything(filter) ? limit : scanLimits.windowEntries);
+  const to = upTo < from + stretch - 1n ? upTo : from + stretch - 1n;
+  const [entries] = await Promise.all([
+    readWindow(db, teamId, { from, to }, filter, "oldest_first", limit),
+    readHead(db, teamId).then((head) => checkPosition(db, teamId, position, head)),
+  ]);
+  const last = entries.at(-1);
+  if (last !== undefined && (entries.length === limit || last.sequence === to)) {
+    return { entries, position: positionAfter(last) };
+  }
+  const leaf = await readLeafHash(db, teamId, to);
+  if (leaf === undefined) throw contradiction(position);
+  return { entries, position: positionAfter({ sequence: to, leafHash: leaf }) };
+}
+
+/** Cuts what was read into messages; the last one has the position that was reached. */
+function* messages(read: Delivery<Position>): Generator<Delivery<Position>> {
+  let rest = read.entries;
+  for (;;) {
+    const entries = bounded(rest, responseLimits.streamMessageBytes);
+    rest = rest.slice(entries.length);
+    const last = entries.at(-1);
+    if (rest.length === 0 || last === undefined) {
+      yield { entries, position: read.position };
+      return;
+    }
+    yield { entries, position: positionAfter(last) };
+  }
+}

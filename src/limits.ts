@@ -1,0 +1,73 @@
+/**
+ * Every limit of the service, in one place. Reaching one is a clear error, never a surprise.
+ * Bytes are of UTF-8 or of the encoded message, times are milliseconds.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** One entry and the values in it. */
+export const entryLimits = {
+  encodedBytes: 64 * KiB,
+  /** Of the JSON text that PostgreSQL stores, with numbers written out in full. */
+  metadataBytes: 32 * KiB,
+  metadataDepth: 16,
+  /** Ids, names, types, actions, request and trace ids. */
+  textBytes: 256,
+  userAgentBytes: KiB,
+} as const;
+
+/** One request. */
+export const requestLimits = {
+  messageBytes: 4 * MiB,
+  headerBytes: 16 * KiB,
+  batchEntries: 500,
+  filterValues: 100,
+  pageEntries: 200,
+  defaultPageEntries: 50,
+  unaryDeadlineMs: 30_000,
+} as const;
+
+/** What one answer may carry. */
+export const responseLimits = {
+  pageBytes: 4 * MiB,
+  streamMessageEntries: 500,
+  streamMessageBytes: MiB,
+} as const;
+
+/** The group commit's queue and transactions. */
+export const ingestLimits = {
+  queueEntries: 10_000,
+  queueBytes: 64 * MiB,
+  /** One team's share of either. */
+  teamShare: 1 / 4,
+  transactions: 2,
+  transactionEntries: 500,
+  transactionBytes: MiB,
+} as const;
+
+/** A search under a filter that matches rarely: positions looked at for one page. */
+export const scanLimits = {
+  windowEntries: 20_000,
+  windowsPerPage: 5,
+} as const;
+
+/** Streams and the feed behind them. */
+export const streamLimits = {
+  perPrincipal: 100,
+  heartbeatMs: 10_000,
+  stalledWriteMs: 30_000,
+  maxAgeMs: 3_600_000,
+  /** How often a stream's credential is looked at again. */
+  credentialCheckMs: 10_000,
+  /** Recent entries kept in memory for one followed team, and for all teams together. */
+  ringEntries: 2_048,
+  ringBytes: 64 * MiB,
+  pollMs: 1_000,
+} as const;
+
+/** How long a verified API key may be believed without asking the database again. */
+export const apiKeyCacheMs = 15_000;
+
+/** From SIGTERM to the end of the process. */
+export const shutdownMs = 10_000;

@@ -1,0 +1,61 @@
+import { existsSync } from "node:fs";
+import { loadEnvFile } from "node:process";
+import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { createLogger } from "./logger.ts";
+import { demoTeamId, developmentFiles } from "./server/development.ts";
+import { type RunningServer, startServer } from "./server/server.ts";
+
+/** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
+export async function serve(): Promise<void> {
+  if (existsSync(".env")) loadEnvFile(".env");
+  const config = loadConfig(process.env);
+  const logger = createLogger(config.logLevel);
+  const server = await startServer(config, logger);
+  let signalled = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (signalled) process.exit(1);
+    signalled = true;
+    logger.info({ signal }, "shutting down");
+    server.close().catch((error: unknown) => {
+      logger.fatal({ err: error }, "the server did not close cleanly");
+      process.exitCode = 1;
+    });
+  };
+  process.on("SIGTERM", stop).on("SIGINT", stop);
+  if (!config.production && "dataDir" in config.database) {
+    process.stdout.write(welcome(config, config.database.dataDir, server));
+  }
+  await server.closed;
+  process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
+}
+
+/** What a person needs next. */
+function welcome(config: Config, dataDir: string, { url }: RunningServer): string {
+  if (config.jwt !== undefined) return `Annals is ready at ${url} (data in ${dataDir}).\n`;
+  const { token } = developmentFiles(dataDir);
+  return `
+Annals is ready at ${url}
+
+  Development token (platform admin, team ${demoTeamId}):
+    ${token}
+
+  Record an entry:
+    curl ${url}/audit.v1.AuditService/Record \\
+      -H "Authorization: Bearer $(cat ${token})" -H "Content-Type: application/json" \\
+      -d '{"entry": {"action": "create", "resource": {"type": "snapshot", "id": "nightly"}}}'
+
+  Watch the trail:       npm run annals -- tail
+  Look at what is there: npm run annals -- list
+
+`;
+}
+
+if (import.meta.main) {
+  try {
+    await serve();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) createLogger("fatal").fatal({ err: error }, "cannot run");
+    else process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

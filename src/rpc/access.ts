@@ -1,0 +1,136 @@
+import { AuditError, invalidField } from "../errors.ts";
+import { formatTeamId, parseTeamId, type TeamId } from "../ids.ts";
+import type { ActorType, NewEntry, RecorderType, Scope } from "../log/entry.ts";
+import type { Principal } from "./principal.ts";
+
+/** Who may do what: the one place where it is decided. */
+
+/**
+ * The team a request is about: the one it names, else the credential's.
+ *
+ * @throws AuditError INVALID_FIELD if it names none and the credential has none.
+ */
+export function requestedTeam(principal: Principal, teamId: string, field = "team_id"): TeamId {
+  if (teamId === "") {
+    if (principal.teamId !== undefined) return principal.teamId;
+    throw invalidField(field, "is required: the credential belongs to no team");
+  }
+  const parsed = parseTeamId(teamId);
+  if (parsed === undefined) {
+    throw invalidField(field, "must be team-{uuid} (lower-case and hyphenated)");
+  }
+  return parsed;
+}
+
+/**
+ * The scopes that a principal may read in a team.
+ *
+ * @throws AuditError TEAM_NOT_ALLOWED or PERMISSION_MISSING.
+ */
+export function readableScopes(principal: Principal, teamId: TeamId): readonly Scope[] {
+  requireTeam(principal, teamId);
+  switch (principal.kind) {
+    case "platform_admin":
+      return ["team", "admin"];
+    case "user":
+      return principal.role === "member" ? ["team"] : ["team", "admin"];
+    case "service":
+    case "api_key":
+      if (principal.grants.includes("read_admin")) return ["team", "admin"];
+      if (principal.grants.includes("read")) return ["team"];
+      throw new AuditError("PERMISSION_MISSING", "the credential is not granted to read", {
+        metadata: { permission: "read" },
+      });
+  }
+}
+
+/** @throws AuditError PERMISSION_MISSING unless the principal may read across teams. */
+export function requireAllTeams(principal: Principal): void {
+  if (principal.kind === "platform_admin") return;
+  throw new AuditError("PERMISSION_MISSING", "only platform admins may read all teams", {
+    metadata: { permission: "read_all_teams" },
+  });
+}
+
+/** @throws AuditError TEAM_NOT_ALLOWED or PERMISSION_MISSING unless it may manage the keys. */
+export function requireKeyAdmin(principal: Principal, teamId: TeamId): void {
+  requireTeam(principal, teamId);
+  if (principal.kind === "platform_admin") return;
+  if (principal.kind === "user" && principal.role !== "member") return;
+  throw new AuditError("PERMISSION_MISSING", "only admins and owners may manage API keys", {
+    metadata: { permission: "manage_api_keys" },
+  });
+}
+
+/** An actor as a caller gives it. */
+export interface GivenActor {
+  readonly type: ActorType;
+  readonly id: string;
+  readonly name?: string;
+}
+
+/**
+ * The actor of an entry to record: the one given if the principal may speak for it, else the
+ * principal itself.
+ *
+ * @throws AuditError TEAM_NOT_ALLOWED, ACTOR_NOT_ALLOWED.
+ */
+export function permittedActor(
+  principal: Principal,
+  teamId: TeamId,
+  given: GivenActor | undefined,
+): GivenActor {
+  if (principal.kind !== "service") requireTeam(principal, teamId);
+  const own = ownActor(principal);
+  if (given === undefined) return own;
+  const isOwn =
+    given.type === own.type &&
+    given.id === own.id &&
+    (given.name === undefined || given.name === own.name);
+  if (isOwn || maySpeakForAnyone(principal)) return given;
+  throw new AuditError("ACTOR_NOT_ALLOWED", "the caller may record only as itself");
+}
+
+/** The recorder that an entry names: the kind of credential and its holder. */
+export function recorderOf(principal: Principal): NewEntry["recorder"] {
+  const types = {
+    user: "user",
+    platform_admin: "user",
+    service: "service",
+    api_key: "api_key",
+  } as const satisfies Record<Principal["kind"], RecorderType>;
+  return { type: types[principal.kind], id: principal.id };
+}
+
+function ownActor(principal: Principal): GivenActor {
+  const { type, id } = recorderOf(principal);
+  return {
+    type: type === "annals" ? "system" : type,
+    id,
+    ...(principal.name === undefined ? {} : { name: principal.name }),
+  };
+}
+
+function maySpeakForAnyone(principal: Principal): boolean {
+  switch (principal.kind) {
+    case "user":
+      return false;
+    case "api_key":
+      return principal.grants.includes("record_any_actor");
+    case "service":
+    case "platform_admin":
+      return true;
+  }
+}
+
+/** The same answer for a team that does not exist and one that is none of the caller's. */
+function requireTeam(principal: Principal, teamId: TeamId): void {
+  if (principal.kind === "platform_admin") return;
+  // A service reads in any team, if granted to read at all.
+  if (principal.kind === "service") return;
+  if (principal.teamId === teamId) return;
+  throw new AuditError(
+    "TEAM_NOT_ALLOWED",
+    `the caller has nothing to do with ${formatTeamId(teamId)}`,
+  );
+}

@@ -1,0 +1,354 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import * as wire from "../../gen/audit/v1/entry_pb.ts";
+import { type FieldViolation, invalidFields } from "../errors.ts";
+import {
+  describeIdMistake,
+  type EntryId,
+  formatEntryId,
+  formatTeamId,
+  type PrefixRegistry,
+  parseEntryId,
+} from "../ids.ts";
+import { entryLimits, requestLimits } from "../limits.ts";
+import type {
+  ActorType,
+  Details,
+  DetailsState,
+  Entry,
+  JsonObject,
+  Millis,
+  NewEntry,
+  Scope,
+  Status,
+} from "../log/entry.ts";
+import { type Conditions, countValues, type Filter, type TimeRange } from "../log/filter.ts";
+import { encodedBytes } from "../log/size.ts";
+import { permittedActor, recorderOf, requestedTeam } from "./access.ts";
+import type { Principal } from "./principal.ts";
+import { canonicalAddress, checkMetadata, Violations } from "./text.ts";
+
+/** The wire's shapes end here: handlers see the domain's, and the domain never sees the wire's. */
+
+const actorTypes: Record<ActorType, wire.ActorType> = {
+  user: wire.ActorType.USER,
+  api_key: wire.ActorType.API_KEY,
+  service: wire.ActorType.SERVICE,
+  system: wire.ActorType.SYSTEM,
+  anonymous: wire.ActorType.ANONYMOUS,
+};
+const scopes: Record<Scope, wire.EntryScope> = {
+  team: wire.EntryScope.TEAM,
+  admin: wire.EntryScope.ADMIN,
+};
+const statuses: Record<Status, wire.EntryStatus> = {
+  success: wire.EntryStatus.SUCCESS,
+  info: wire.EntryStatus.INFO,
+  warning: wire.EntryStatus.WARNING,
+  error: wire.EntryStatus.ERROR,
+};
+const detailsStates: Record<DetailsState, wire.DetailsState> = {
+  present: wire.DetailsState.PRESENT,
+  none: wire.DetailsState.NONE,
+  erased: wire.DetailsState.ERASED,
+};
+
+const actorTypeNames = inverse(actorTypes);
+const scopeNames = inverse(scopes);
+const statusNames = inverse(statuses);
+
+function inverse<Name extends string>(words: Record<Name, number>): ReadonlyMap<number, Name> {
+  return new Map(
+    (Object.entries(words) as [Name, number][]).map(([name, number]) => [number, name]),
+  );
+}
+
+/** What decoding an entry to record needs to know. */
+export interface EntryContext {
+  readonly principal: Principal;
+  readonly prefixes: PrefixRegistry;
+  /** Makes an id for an entry that comes without one. */
+  readonly makeId: () => EntryId;
+}
+
+/**
+ * Decodes an entry to record: checked against every rule and limit of `entry.proto`, normalised,
+ * and authorised. `path` is where the entry is in its request, for field violations.
+ *
+ * @throws AuditError INVALID_FIELD with every mistake, TEAM_NOT_ALLOWED, ACTOR_NOT_ALLOWED.
+ */
+export function decodeEntry(
+  message: wire.AuditEntry,
+  path: string,
+  { principal, prefixes, makeId }: EntryContext,
+): NewEntry {
+  const at = (field: string) => (path === "" ? field : `${path}.${field}`);
+  const teamId = requestedTeam(principal, message.teamId, at("team_id"));
+  const violations = new Violations();
+
+  const id = message.id === "" ? makeId() : parseEntryId(message.id);
+  if (id === undefined) violations.add(at("id"), "must be log-{uuid} (lower-case and hyphenated)");
+  const given = message.actor && decodeActor(message.actor, at("actor"), prefixes, violations);
+  const resource = message.resource;
+  if (resource !== undefined) {
+    violations.words(at("resource.type"), resource.type);
+    violations.text(at("resource.id"), resource.id);
+    violations.text(at("resource.name"), resource.name);
+    const mistake = resource.id && describeIdMistake(prefixes, resource.type, resource.id);
+    if (mistake) violations.add(at("resource.id"), mistake);
+  }
+  violations.words(at("action"), message.action);
+  const scope = message.scope === 0 ? "team" : scopeNames.get(message.scope);
+  if (scope === undefined) violations.add(at("scope"), `is not a scope: ${message.scope}`);
+  const status = message.status === 0 ? "success" : statusNames.get(message.status);
+  if (status === undefined) violations.add(at("status"), `is not a status: ${message.status}`);
+  const occurTime =
+    message.occurTime && decodeTime(message.occurTime, at("occur_time"), violations);
+  const details = decodeDetails(message, at, violations);
+  if (violations.found.length > 0 || !id || !scope || !status)
+    throw invalidFields(violations.found);
+
+  const actor = permittedActor(principal, teamId, given);
+  const entry: Omit<NewEntry, "bytes"> = {
+    id,
+    teamId,
+    recorder: recorderOf(principal),
+    actor: { type: actor.type, id: actor.id },
+    ...(resource === undefined
+      ? {}
+      : { resource: { type: resource.type, ...(resource.id === "" ? {} : { id: resource.id }) } }),
+    action: message.action,
+    scope,
+    status,
+    ...(occurTime === undefined ? {} : { occurTime }),
+    details: { ...details, ...(actor.name === undefined ? {} : { actorName: actor.name }) },
+  };
+  const bytes = encodedBytes(entry);
+  if (bytes > entryLimits.encodedBytes) {
+    throw invalidFields([
+      {
+        field: path || "entry",
+        description: `must be at most ${entryLimits.encodedBytes} bytes encoded`,
+      },
+    ]);
+  }
+  return { ...entry, bytes };
+}
+
+function decodeActor(
+  actor: wire.Actor,
+  path: string,
+  prefixes: PrefixRegistry,
+  violations: Violations,
+): { type: ActorType; id: string; name?: string } {
+  const type = actorTypeNames.get(actor.type);
+  violations.text(`${path}.name`, actor.name);
+  const name = actor.name === "" ? {} : { name: actor.name };
+  if (type === undefined) {
+    violations.add(
+      `${path}.type`,
+      actor.type === 0 ? "is required" : `is not a type: ${actor.type}`,
+    );
+    return { type: "anonymous", id: actor.id, ...name };
+  }
+  // Neither the system nor an anonymous caller has an id to give.
+  const unnamed = type === "system" || type === "anonymous";
+  const id = unnamed && actor.id === "" ? type : actor.id;
+  violations.requiredText(`${path}.id`, id);
+  const mistake =
+    type === "system" && id !== "system"
+      ? "must be `system` or empty for a system actor"
+      : id && describeIdMistake(prefixes, type, id);
+  if (mistake) violations.add(`${path}.id`, mistake);
+  return { type, id, ...name };
+}
+
+function decodeDetails(
+  message: wire.AuditEntry,
+  at: (field: string) => string,
+  violations: Violations,
+): Details {
+  const { metadata, context, resource } = message;
+  const text = (field: string, value: string | undefined, maxBytes?: number) => {
+    if (value !== undefined) violations.text(at(field), value, maxBytes);
+    return value || undefined;
+  };
+  const address = context?.ipAddress ? canonicalAddress(context.ipAddress) : undefined;
+  if (context?.ipAddress && address === undefined) {
+    violations.add(
+      at("context.ip_address"),
+      "must be an IPv4 or IPv6 address without zone or prefix length",
+    );
+  }
+  return present({
+    resourceName: resource?.name || undefined,
+    metadata: metadata && checkMetadata(at("metadata"), metadata as JsonObject, violations),
+    ipAddress: address,
+    userAgent: text("context.user_agent", context?.userAgent, entryLimits.userAgentBytes),
+    requestId: text("context.request_id", context?.requestId),
+    traceId: text("context.trace_id", context?.traceId),
+  });
+}
+
+/** An object without its undefined members. */
+function present<T extends object>(members: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(
+    Object.entries(members).filter(([, value]) => value !== undefined),
+  ) as T;
+}
+
+const firstSecond = -62_135_596_800n;
+const lastSecond = 253_402_300_799n;
+
+/** Whole milliseconds of a timestamp, finer parts cut off; undefined (and noted) if invalid. */
+export function decodeTime(
+  time: Timestamp,
+  field: string,
+  violations: Violations,
+): Millis | undefined {
+  if (time.seconds < firstSecond || time.seconds > lastSecond) {
+    violations.add(field, "must be in the years 0001 to 9999");
+    return undefined;
+  }
+  if (time.nanos < 0 || time.nanos > 999_999_999) {
+    violations.add(field, "must have nanos from 0 to 999,999,999");
+    return undefined;
+  }
+  return Number(time.seconds) * 1_000 + Math.floor(time.nanos / 1_000_000);
+}
+
+/** A time on the wire. */
+export function encodeTime(time: Millis): Timestamp {
+  const seconds = Math.floor(time / 1_000);
+  return create(TimestampSchema, {
+    seconds: BigInt(seconds),
+    nanos: (time - seconds * 1_000) * 1_000_000,
+  });
+}
+
+/** An entry on the wire. */
+export function encodeEntry(entry: Entry): MessageInitShape<typeof wire.AuditEntrySchema> {
+  const { details, resource } = entry;
+  const { ipAddress, userAgent, requestId, traceId } = details;
+  const context = present<MessageInitShape<typeof wire.RequestContextSchema>>({
+    ipAddress,
+    userAgent,
+    requestId,
+    traceId,
+  });
+  return present<MessageInitShape<typeof wire.AuditEntrySchema>>({
+    id: formatEntryId(entry.id),
+    teamId: formatTeamId(entry.teamId),
+    sequence: entry.sequence,
+    recorder: entry.recorder,
+    actor: present<MessageInitShape<typeof wire.ActorSchema>>({
+      type: actorTypes[entry.actor.type],
+      id: entry.actor.id,
+      name: details.actorName,
+    }),
+    resource:
+      resource &&
+      present<MessageInitShape<typeof wire.ResourceSchema>>({
+        type: resource.type,
+        id: resource.id,
+        name: details.resourceName,
+      }),
+    action: entry.action,
+    scope: scopes[entry.scope],
+    status: statuses[entry.status],
+    metadata: details.metadata as wire.AuditEntry["metadata"],
+    context: Object.keys(context).length === 0 ? undefined : context,
+    occurTime: entry.occurTime === undefined ? undefined : encodeTime(entry.occurTime),
+    recordTime: encodeTime(entry.recordTime),
+    detailsState: detailsStates[entry.detailsState],
+    detailsSalt: entry.detailsSalt as Uint8Array<ArrayBuffer> | undefined,
+    detailsDigest: entry.detailsDigest as Uint8Array<ArrayBuffer>,
+    leafHash: entry.leafHash as Uint8Array<ArrayBuffer>,
+  });
+}
+
+/**
+ * Decodes a filter for a reader who may read the given scopes.
+ *
+ * @throws AuditError INVALID_FIELD with every mistake.
+ */
+export function decodeFilter(
+  message: wire.EntryFilter | undefined,
+  readable: readonly Scope[],
+): Filter {
+  const violations = new Violations();
+  const include = decodeConditions(message, "filter", violations);
+  const exclude = decodeConditions(message?.exclude, "filter.exclude", violations);
+  if (message?.exclude?.exclude !== undefined) {
+    violations.add("filter.exclude.exclude", "must not be set");
+  }
+  if (countValues(include) + countValues(exclude) > requestLimits.filterValues) {
+    violations.add("filter", `must have at most ${requestLimits.filterValues} values in all`);
+  }
+  throwIfAny(violations.found);
+  return readable.length === Object.keys(scopes).length
+    ? { include, exclude }
+    : { include, exclude, visible: readable };
+}
+
+function decodeConditions(
+  message: wire.EntryFilter | undefined,
+  path: string,
+  violations: Violations,
+): Conditions {
+  const texts = (field: string, values: readonly string[] = []) => {
+    for (const [i, value] of values.entries()) {
+      violations.requiredText(`${path}.${field}[${i}]`, value);
+    }
+    return values;
+  };
+  const words = <Name>(
+    field: string,
+    values: readonly number[] = [],
+    names: ReadonlyMap<number, Name>,
+  ) =>
+    values.flatMap((value, i) => {
+      const name = names.get(value);
+      if (name !== undefined) return [name];
+      violations.add(
+        `${path}.${field}[${i}]`,
+        value === 0 ? "must not be unspecified" : `is not a known value: ${value}`,
+      );
+      return [];
+    });
+  const recordTime = decodeRange(message?.recordTime, `${path}.record_time`, violations);
+  const occurTime = decodeRange(message?.occurTime, `${path}.occur_time`, violations);
+  return {
+    resourceTypes: texts("resource_types", message?.resourceTypes),
+    resourceIds: texts("resource_ids", message?.resourceIds),
+    actions: texts("actions", message?.actions),
+    actorIds: texts("actor_ids", message?.actorIds),
+    actorTypes: words("actor_types", message?.actorTypes, actorTypeNames),
+    scopes: words("scopes", message?.scopes, scopeNames),
+    statuses: words("statuses", message?.statuses, statusNames),
+    requestIds: texts("request_ids", message?.requestIds),
+    ...(recordTime === undefined ? {} : { recordTime }),
+    ...(occurTime === undefined ? {} : { occurTime }),
+  };
+}
+
+function decodeRange(
+  message: wire.TimeRange | undefined,
+  path: string,
+  violations: Violations,
+): TimeRange | undefined {
+  if (message === undefined) return undefined;
+  const from = message.from && decodeTime(message.from, `${path}.from`, violations);
+  const to = message.to && decodeTime(message.to, `${path}.to`, violations);
+  if (message.from === undefined && message.to === undefined) {
+    violations.add(path, "must have `from` or `to`");
+  }
+  if (from !== undefined && to !== undefined && to <= from) {
+    violations.add(`${path}.to`, "must be after `from`");
+  }
+  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+}
+
+function throwIfAny(violations: readonly FieldViolation[]): void {
+  if (violations.length > 0) throw invalidFields(violations);
+}

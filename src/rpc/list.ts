@@ -1,0 +1,205 @@
+import type { HandlerContext } from "@connectrpc/connect";
+import { ListOrder, type ListRequest } from "../../gen/audit/v1/audit_service_pb.ts";
+import { invalidField } from "../errors.ts";
+import { placeBefore } from "../feed/all-teams-subscription.ts";
+import type { TeamId } from "../ids.ts";
+import { requestLimits, scanLimits } from "../limits.ts";
+import type { Entry } from "../log/entry.ts";
+import { type Filter, passesEverything } from "../log/filter.ts";
+import {
+  bounded,
+  type GlobalWindow,
+  type Order,
+  placeWithin,
+  readAcrossTeams,
+  readWindow,
+  type Window,
+} from "../store/entries.ts";
+import { readHead, readWatermark, sequenceAt } from "../store/heads.ts";
+import type { Queryable } from "../store/pool.ts";
+import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
+import { decodeFilter, encodeEntry } from "./codec.ts";
+import { decodeCursor, decodeGlobalCursor, encodeCursor, encodeGlobalCursor } from "./cursor.ts";
+import { allTeamsRead } from "./own-acts.ts";
+import {
+  decodeGlobalPageToken,
+  decodePageToken,
+  encodeGlobalPageToken,
+  encodePageToken,
+  queryDigest,
+} from "./page-token.ts";
+import { authenticatedKey } from "./principal.ts";
+import type { Services } from "./services.ts";
+
+/** What a page is made of, whichever the kind of list. */
+interface Page {
+  readonly entries: readonly Entry[];
+  readonly nextPageToken: string;
+  readonly cursor: string;
+}
+
+interface Query {
+  readonly filter: Filter;
+  readonly order: Order;
+  readonly limit: number;
+  readonly pageToken: string;
+  /** What its page tokens are bound to. */
+  readonly digest: string;
+}
+
+/** Reads a page of entries. */
+export function list(services: Services) {
+  return async (request: ListRequest, context: HandlerContext) => {
+    const { principal } = context.values.get(authenticatedKey);
+    let page: Page;
+    if (request.allTeams) {
+      if (request.teamId !== "") throw invalidField("team_id", "must be empty with all_teams");
+      requireAllTeams(principal);
+      const query = decodeQuery(request, decodeFilter(request.filter, ["team", "admin"]), "*");
+      if (query.pageToken === "") {
+        await services.record(allTeamsRead(services.makeId(), principal, "List"), context.signal);
+      }
+      page = await listAllTeams(services.db, query);
+    } else {
+      const teamId = requestedTeam(principal, request.teamId);
+      const filter = decodeFilter(request.filter, readableScopes(principal, teamId));
+      page = await listTeam(services.db, teamId, decodeQuery(request, filter, teamId));
+    }
+    return { ...page, entries: page.entries.map(encodeEntry) };
+  };
+}
+
+function decodeQuery(request: ListRequest, filter: Filter, logs: string): Query {
+  const order = decodeOrder(request.order);
+  return {
+    filter,
+    order,
+    limit: decodePageSize(request.pageSize),
+    pageToken: request.pageToken,
+    digest: queryDigest([logs, order, filter]),
+  };
+}
+
+/** @throws AuditError INVALID_FIELD if negative. */
+export function decodePageSize(size: number): number {
+  if (size < 0) throw invalidField("page_size", "must not be negative");
+  return size === 0 ? requestLimits.defaultPageEntries : Math.min(size, requestLimits.pageEntries);
+}
+
+function decodeOrder(order: ListOrder): Order {
+  switch (order) {
+    case ListOrder.UNSPECIFIED:
+    case ListOrder.NEWEST_FIRST:
+      return "newest_first";
+    case ListOrder.OLDEST_FIRST:
+      return "oldest_first";
+    default:
+      throw invalidField("order", `is not an order: ${order}`);
+  }
+}
+
+async function listTeam(db: Queryable, teamId: TeamId, query: Query): Promise<Page> {
+  const { filter, order, digest } = query;
+  const next = query.pageToken === "" ? undefined : decodePageToken(query.pageToken, digest);
+  const head = await readHead(db, teamId);
+  const cursor = next?.cursor ?? encodeCursor(teamId, head.end);
+  // A list ends where the log did when it began, so that the cursor goes on from there.
+  const end = next === undefined ? head.end : decodeCursor(next.cursor, teamId);
+
+  const bounds = await timeBounds(db, teamId, filter);
+  let { from, to } = {
+    from: max(head.firstSequence, bounds.from ?? 1n),
+    to: min(end.sequence, bounds.to ?? end.sequence),
+  };
+  if (next !== undefined) {
+    if (order === "newest_first") to = min(to, next.at);
+    else from = max(from, next.at);
+  }
+
+  const found: Entry[] = [];
+  const windows = passesEverything(filter) ? 1 : scanLimits.windowsPerPage;
+  for (let n = 0; n < windows && from <= to && found.length < query.limit; n++) {
+    const window = passesEverything(filter) ? { from, to } : firstStretch({ from, to }, order);
+    const limit = query.limit - found.length;
+    const entries = await readWindow(db, teamId, window, filter, order, limit);
+    found.push(...entries);
+    const last = entries.length === limit ? entries.at(-1)?.sequence : undefined;
+    if (order === "newest_first") to = (last ?? window.from) - 1n;
+    else from = (last ?? window.to) + 1n;
+  }
+  const entries = bounded(found);
+  const last = entries.at(-1);
+  if (last !== undefined && entries.length < found.length) {
+    if (order === "newest_first") to = last.sequence - 1n;
+    else from = last.sequence + 1n;
+  }
+  const at = order === "newest_first" ? to : from;
+  const nextPageToken = from <= to ? encodePageToken(digest, { at, cursor }) : "";
+  return { entries, nextPageToken, cursor };
+}
+
+/** The positions that a filter's record times allow: those never go back within a log. */
+async function timeBounds(
+  db: Queryable,
+  teamId: TeamId,
+  filter: Filter,
+): Promise<{ from?: bigint; to?: bigint }> {
+  const { from, to } = filter.include.recordTime ?? {};
+  const [first, beyond] = await Promise.all([
+    from === undefined ? undefined : sequenceAt(db, teamId, from),
+    to === undefined ? undefined : sequenceAt(db, teamId, to),
+  ]);
+  return {
+    ...(first === undefined ? {} : { from: first }),
+    ...(beyond === undefined ? {} : { to: beyond - 1n }),
+  };
+}
+
+/** The part of a window that is searched first. */
+function firstStretch({ from, to }: Window, order: Order): Window {
+  const length = BigInt(scanLimits.windowEntries);
+  return order === "newest_first"
+    ? { from: max(from, to - length + 1n), to }
+    : { from, to: min(to, from + length - 1n) };
+}
+
+async function listAllTeams(db: Queryable, query: Query): Promise<Page> {
+  const { filter, order, digest } = query;
+  const next = query.pageToken === "" ? undefined : decodeGlobalPageToken(query.pageToken, digest);
+  const cursor = next?.cursor ?? encodeGlobalCursor(placeBefore(await readWatermark(db)));
+  const settled = decodeGlobalCursor(cursor).recordTime;
+
+  const found: Entry[] = [];
+  let window: GlobalWindow = {
+    beyond: next?.at,
+    // Oldest first ends where no entry can come in between any more.
+    before: order === "oldest_first" ? settled : undefined,
+  };
+  let more = true;
+  const windows = passesEverything(filter) ? 1 : scanLimits.windowsPerPage;
+  for (let n = 0; n < windows && more && found.length < query.limit; n++) {
+    const through = passesEverything(filter)
+      ? undefined
+      : await placeWithin(db, window, order, scanLimits.windowEntries);
+    const limit = query.limit - found.length;
+    const entries = await readAcrossTeams(db, { ...window, through }, filter, order, limit);
+    found.push(...entries);
+    const last = entries.at(-1);
+    if (entries.length === limit && last !== undefined) window = { ...window, beyond: last };
+    else if (through !== undefined) window = { ...window, beyond: through };
+    else more = false;
+  }
+  const entries = bounded(found);
+  const last = entries.at(-1);
+  const at = entries.length < found.length ? last : more ? window.beyond : undefined;
+  const nextPageToken = at === undefined ? "" : encodeGlobalPageToken(digest, { at, cursor });
+  return { entries, nextPageToken, cursor };
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

@@ -1,0 +1,184 @@
+import { randomUUID } from "node:crypto";
+import {
+  Code,
+  ConnectError,
+  createContextKey,
+  type HandlerContext,
+  type Interceptor,
+} from "@connectrpc/connect";
+import { codeToString } from "@connectrpc/connect/protocol-connect";
+import type { Logger } from "pino";
+import type { Metrics } from "../server/metrics.ts";
+
+/** The id of the call, the caller's or ours: printable ASCII, 1 to 256 bytes. */
+export const requestIdKey = createContextKey("", { description: "request id" });
+
+const callKey = createContextKey<Call | undefined>(undefined, { description: "observed call" });
+
+const requestIdHeader = "x-request-id";
+
+/** What {@link observe} needs. */
+export interface ObserveOptions {
+  logger: Logger;
+  metrics: Pick<Metrics, "calls" | "callSeconds" | "openStreams">;
+  /** Turns whatever was thrown into what the caller is sent; logs what it does not know. */
+  rewrite: (error: unknown, requestId: string) => ConnectError;
+  /** A monotonic clock, in milliseconds. */
+  now?: () => number;
+}
+
+/** The two places that see a call; a router needs both. */
+export interface Observation {
+  /**
+   * Begins the call, before its body is read, and so before it can be refused as too large or
+   * malformed, which no interceptor sees. Goes before whatever else a request gate does.
+   */
+  requestGate: (context: HandlerContext) => void;
+  /** Ends the call with the outcome of the handler. The first of the interceptors. */
+  interceptor: Interceptor;
+}
+
+/**
+ * Gives every call a request id, which its answer carries in `x-request-id`; counts, times and logs
+ * its end exactly once; and passes every failure of interceptors and handlers, also one in the
+ * middle of a stream, through `rewrite`. Messages, headers and error texts are not logged.
+ */
+export function observe(options: ObserveOptions): Observation {
+  return {
+    requestGate: (context) => {
+      const requestId = requestIdOf(context.requestHeader);
+      context.values.set(requestIdKey, requestId);
+      context.responseHeader.set(requestIdHeader, requestId);
+      const call = new Call(options, context, requestId);
+      context.values.set(callKey, call);
+      // A context is aborted at its end in any case, with the error if there was one. A stream's
+      // generator may be parked when its client leaves: the signal tells at once.
+      context.signal.addEventListener("abort", () => {
+        if (call.streams || !call.handled) call.end(endingCode(context.signal.reason));
+      });
+    },
+
+    interceptor: (next) => async (request) => {
+      const call = request.contextValues.get(callKey);
+      if (call === undefined) throw new Error("observe: the request gate is not in place");
+      call.handled = true;
+      const fail = (error: unknown): ConnectError => {
+        const rewritten = options.rewrite(error, call.requestId);
+        call.end(rewritten.code);
+        return rewritten;
+      };
+      try {
+        const response = await next(request);
+        if (response.stream) {
+          return { ...response, message: observeMessages(response.message, call, fail) };
+        }
+        call.end("ok");
+        return response;
+      } catch (error) {
+        throw fail(error);
+      }
+    },
+  };
+}
+
+/** One call under observation. */
+class Call {
+  readonly requestId: string;
+  readonly streams: boolean;
+  /** Whether it came as far as the interceptors. */
+  handled = false;
+  readonly #options: ObserveOptions;
+  readonly #method: string;
+  readonly #protocol: string;
+  readonly #start: number;
+  #ended = false;
+
+  constructor(options: ObserveOptions, context: HandlerContext, requestId: string) {
+    this.requestId = requestId;
+    this.streams = context.method.methodKind !== "unary";
+    this.#options = options;
+    this.#method = `${context.service.typeName}/${context.method.name}`;
+    this.#protocol = context.protocolName;
+    this.#start = this.#now();
+    if (this.streams) options.metrics.openStreams.inc();
+  }
+
+  /** Only the first end counts. */
+  end(code: Code | "ok"): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    const { logger, metrics } = this.#options;
+    const durationMs = this.#now() - this.#start;
+    const codeName = code === "ok" ? code : codeToString(code);
+    if (this.streams) metrics.openStreams.dec();
+    metrics.calls.inc({ method: this.#method, code: codeName });
+    metrics.callSeconds.observe({ method: this.#method }, durationMs / 1000);
+    logger[levelOf(code, this.streams)](
+      {
+        method: this.#method,
+        protocol: this.#protocol,
+        code: codeName,
+        durationMs: Math.round(durationMs * 10) / 10,
+        requestId: this.requestId,
+      },
+      this.streams ? "stream ended" : "call ended",
+    );
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
+  }
+}
+
+async function* observeMessages<T>(
+  messages: AsyncIterable<T>,
+  call: Call,
+  fail: (error: unknown) => ConnectError,
+): AsyncGenerator<T> {
+  const iterator = messages[Symbol.asyncIterator]();
+  let exhausted = false;
+  const advance = async (): Promise<IteratorResult<T>> => {
+    try {
+      const result = await iterator.next();
+      exhausted = result.done === true;
+      return result;
+    } catch (error) {
+      exhausted = true;
+      throw fail(error);
+    }
+  };
+  try {
+    for (let result = await advance(); !result.done; result = await advance()) yield result.value;
+    call.end("ok");
+  } catch (error) {
+    // A failure to encode or to write, or one of ours, which has ended the call already.
+    call.end(endingCode(error));
+    throw error;
+  } finally {
+    call.end(Code.Canceled);
+    if (!exhausted) await iterator.return?.();
+  }
+}
+
+/** What else than a ConnectError ends a call from outside is its connection's end. */
+function endingCode(reason: unknown): Code {
+  return ConnectError.from(reason, Code.Canceled).code;
+}
+
+function requestIdOf(header: Headers): string {
+  const given = header.get(requestIdHeader) ?? "";
+  return /^[\x20-\x7e]{1,256}$/.test(given) ? given : randomUUID();
+}
+
+function levelOf(code: Code | "ok", streams: boolean): "debug" | "info" | "error" {
+  switch (code) {
+    case Code.Internal:
+    case Code.Unknown:
+    case Code.DataLoss:
+      return "error";
+    case "ok":
+      return streams ? "info" : "debug";
+    default:
+      return "info";
+  }
+}

@@ -1,0 +1,62 @@
+import { type EntryId, platformTeamId } from "../ids.ts";
+import type { NewEntry } from "../log/entry.ts";
+import { encodedBytes } from "../log/size.ts";
+import type { ApiKey, NewApiKey } from "../store/keys.ts";
+import { recorderOf } from "./access.ts";
+import type { Principal } from "./principal.ts";
+
+/** What Annals itself does that must be in the log: the entries for it. */
+
+type Act = Pick<NewEntry, "teamId" | "action" | "scope" | "status"> &
+  Partial<Pick<NewEntry, "resource">> & { readonly details: NewEntry["details"] };
+
+/** An API key was made. */
+export function apiKeyCreated(id: EntryId, principal: Principal, key: NewApiKey): NewEntry {
+  return entry(id, principal, {
+    teamId: key.teamId,
+    action: "create",
+    scope: "team",
+    status: "success",
+    resource: { type: "api_key", id: `key-${key.id}` },
+    details: { resourceName: key.name, metadata: { grants: key.grants } },
+  });
+}
+
+/** An API key was revoked. */
+export function apiKeyRevoked(id: EntryId, principal: Principal, key: ApiKey): NewEntry {
+  return entry(id, principal, {
+    teamId: key.teamId,
+    action: "revoke",
+    scope: "team",
+    status: "warning",
+    resource: { type: "api_key", id: `key-${key.id}` },
+    details: { resourceName: key.name },
+  });
+}
+
+/** A platform admin reads all teams; recorded in the platform team's log. */
+export function allTeamsRead(id: EntryId, principal: Principal, rpc: "List" | "Stream"): NewEntry {
+  return entry(id, principal, {
+    teamId: platformTeamId,
+    action: "read_all_teams",
+    scope: "admin",
+    status: "info",
+    resource: { type: "audit_log" },
+    details: { metadata: { rpc } },
+  });
+}
+
+function entry(id: EntryId, principal: Principal, act: Act): NewEntry {
+  const who = recorderOf(principal);
+  const unweighed: Omit<NewEntry, "bytes"> = {
+    ...act,
+    id,
+    recorder: { type: "annals", id: "annals" },
+    actor: { type: who.type === "annals" ? "system" : who.type, id: who.id },
+    details: {
+      ...act.details,
+      ...(principal.name === undefined ? {} : { actorName: principal.name }),
+    },
+  };
+  return { ...unweighed, bytes: encodedBytes(unweighed) };
+}

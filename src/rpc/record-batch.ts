@@ -1,0 +1,59 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import type { HandlerContext } from "@connectrpc/connect";
+import {
+  type RecordBatchRequest,
+  type RecordError,
+  RecordErrorSchema,
+} from "../../gen/audit/v1/audit_service_pb.ts";
+import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
+import { ErrorReason } from "../../gen/audit/v1/error_reason_pb.ts";
+import { type AuditError, invalidField, toAuditError } from "../errors.ts";
+import { requestLimits } from "../limits.ts";
+import { decodeEntry, encodeEntry } from "./codec.ts";
+import { authenticatedKey, type Principal } from "./principal.ts";
+import type { Services } from "./services.ts";
+
+/** Records many entries, each succeeding or failing alone. */
+export function recordBatch(services: Services) {
+  return async (request: RecordBatchRequest, context: HandlerContext) => {
+    const { principal } = context.values.get(authenticatedKey);
+    const { length } = request.entries;
+    if (length === 0 || length > requestLimits.batchEntries) {
+      throw invalidField("entries", `must be 1 to ${requestLimits.batchEntries} entries`);
+    }
+    // All are queued in one turn of the event loop, so that they keep their order.
+    const results = request.entries.map((entry) =>
+      recordOne(services, principal, entry, context.signal),
+    );
+    return { results: await Promise.all(results) };
+  };
+}
+
+async function recordOne(
+  services: Services,
+  principal: Principal,
+  message: AuditEntry,
+  signal: AbortSignal,
+) {
+  try {
+    const entry = decodeEntry(message, "", { principal, ...services });
+    const recorded = await services.record(entry, signal);
+    return { outcome: { case: "entry", value: encodeEntry(recorded) } } as const;
+  } catch (error) {
+    const failure = toAuditError(error, (unknown) => {
+      services.logger.error({ err: unknown }, "an entry of a batch could not be recorded");
+    });
+    return { outcome: { case: "error", value: encodeError(failure) } } as const;
+  }
+}
+
+function encodeError(error: AuditError): RecordError {
+  return create(RecordErrorSchema, {
+    code: error.code,
+    reason: ErrorReason[error.reason],
+    message: error.message,
+    fieldViolations: error.violations.map((violation) => ({ ...violation })),
+    ...(error.retryDelayMs === undefined ? {} : { retryDelay: durationFromMs(error.retryDelayMs) }),
+  });
+}

@@ -1,0 +1,33 @@
+import type { ConnectRouter } from "@connectrpc/connect";
+import { AuditService } from "../../gen/audit/v1/audit_service_pb.ts";
+import { KeyService } from "../../gen/audit/v1/key_service_pb.ts";
+import { createApiKey } from "./create-api-key.ts";
+import { get } from "./get.ts";
+import { list } from "./list.ts";
+import { listApiKeys } from "./list-api-keys.ts";
+import { record } from "./record.ts";
+import { recordBatch } from "./record-batch.ts";
+import { revokeApiKey } from "./revoke-api-key.ts";
+import type { Services } from "./services.ts";
+import { stream } from "./stream.ts";
+
+/** The services of the API, by which they are listed in health and reflection. */
+export const apiServices = [AuditService, KeyService] as const;
+
+/** Every RPC of the API, one line each. */
+export function apiRoutes(services: Services): (router: ConnectRouter) => void {
+  return (router) => {
+    router.service(AuditService, {
+      record: record(services),
+      recordBatch: recordBatch(services),
+      get: get(services),
+      list: list(services),
+      stream: stream(services),
+    });
+    router.service(KeyService, {
+      createApiKey: createApiKey(services),
+      listApiKeys: listApiKeys(services),
+      revokeApiKey: revokeApiKey(services),
+    });
+  };
+}

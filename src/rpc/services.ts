@@ -1,0 +1,25 @@
+import type { Logger } from "pino";
+import type { Hub } from "../feed/hub.ts";
+import type { EntryId, PrefixRegistry } from "../ids.ts";
+import type { Entry, NewEntry } from "../log/entry.ts";
+import type { Appended, AppendOptions } from "../store/append.ts";
+import type { Queryable } from "../store/pool.ts";
+import type { StreamCounter } from "./stream-counter.ts";
+
+/** What the handlers work with: one plain value, made when the server starts. */
+export interface Services {
+  readonly db: Queryable;
+  readonly hub: Hub;
+  readonly prefixes: PrefixRegistry;
+  readonly logger: Logger;
+  /** Records through the group commit. */
+  readonly record: (entry: NewEntry, signal: AbortSignal) => Promise<Entry>;
+  /** Appends in a transaction of its own and feeds the hub: for acts that belong with it. */
+  readonly append: (entries: readonly NewEntry[], options: AppendOptions) => Promise<Appended>;
+  readonly makeId: () => EntryId;
+  readonly streams: StreamCounter;
+  readonly streamMaxAgeMs: number;
+  readonly heartbeatMs: number;
+  /** Aborts when the server begins to shut down. */
+  readonly shutdown: AbortSignal;
+}

@@ -1,0 +1,71 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** What is counted, on a registry of its own. Times are seconds, as Prometheus has them. */
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** Makes the metrics of one server: Annals' own, prefixed `annals_`, and the process's. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    calls: new Counter({
+      name: "annals_calls_total",
+      help: "RPCs that have ended, by method and Connect code (ok, invalid_argument, ...).",
+      labelNames: ["method", "code"] as const,
+      registers,
+    }),
+    callSeconds: new Histogram({
+      name: "annals_call_duration_seconds",
+      help: "From the start of an RPC to its end; for a stream, as long as it was open.",
+      labelNames: ["method"] as const,
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 30, 300, 3600],
+      registers,
+    }),
+    openStreams: new Gauge({
+      name: "annals_open_streams",
+      help: "Streaming RPCs that are open now.",
+      registers,
+    }),
+    queueEntries: new Gauge({
+      name: "annals_ingest_queue_entries",
+      help: "Entries that wait to be committed, those in a transaction included.",
+      registers,
+    }),
+    queueBytes: new Gauge({
+      name: "annals_ingest_queue_bytes",
+      help: "Encoded size of the entries that wait to be committed.",
+      registers,
+    }),
+    batchEntries: new Histogram({
+      name: "annals_append_batch_entries",
+      help: "Entries in one append transaction.",
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 350, 500],
+      registers,
+    }),
+    appendSeconds: new Histogram({
+      name: "annals_append_duration_seconds",
+      help: "Append transactions, from BEGIN to the database's answer to COMMIT.",
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    appendRetries: new Counter({
+      name: "annals_append_retries_total",
+      help: "Append transactions tried again after a deadlock, a lost connection or the like.",
+      registers,
+    }),
+    feedLagSeconds: new Histogram({
+      name: "annals_feed_lag_seconds",
+      help: "From an entry's record time until it is handed to this replica's subscribers, by how it became known: a local commit, another replica's hint, or polling.",
+      labelNames: ["source"] as const,
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 60],
+      registers,
+    }),
+    logRollbacks: new Counter({
+      name: "annals_log_rollbacks_total",
+      help: "Times that a log was found shorter than it was, or other: the database was restored to an older state, or tampered with. Never ignore.",
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,246 @@
+import { randomUUIDv7 } from "node:crypto";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { Logger } from "pino";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import type { Config, JwtConfig } from "../config.ts";
+import { databaseUnavailable, sqlState, toConnectError } from "../errors.ts";
+import { Hints } from "../feed/hints.ts";
+import { Hub } from "../feed/hub.ts";
+import type { EntryId } from "../ids.ts";
+import { GroupCommit } from "../ingest/group-commit.ts";
+import { ingestLimits, requestLimits, shutdownMs, streamLimits } from "../limits.ts";
+import type { Entry } from "../log/entry.ts";
+import { everything } from "../log/filter.ts";
+import { authenticate } from "../rpc/authenticate.ts";
+import { deadline } from "../rpc/deadline.ts";
+import { createJwtVerifier } from "../rpc/jwt.ts";
+import { observe } from "../rpc/observe.ts";
+import { apiRoutes, apiServices } from "../rpc/routes.ts";
+import type { Services } from "../rpc/services.ts";
+import { StreamCounter } from "../rpc/stream-counter.ts";
+import { append } from "../store/append.ts";
+import { readWindow } from "../store/entries.ts";
+import { readSizes } from "../store/heads.ts";
+import { openPools } from "../store/pool.ts";
+import { openDatabase } from "./database.ts";
+import { developmentCredentials } from "./development.ts";
+import { withDrainGuard } from "./drain-guard.ts";
+import { createHealth, healthRoutes } from "./health.ts";
+import { httpRoutes, withCors } from "./http.ts";
+import { listen } from "./listen.ts";
+import { createMetrics } from "./metrics.ts";
+import { reflectionRoutes } from "./reflection.ts";
+import { rpcHandler } from "./rpc-handler.ts";
+
+/** A server that is up. */
+export interface RunningServer {
+  /** Where it listens. */
+  readonly url: string;
+  /** Resolves when it has closed, or rejects with what made it close. */
+  readonly closed: Promise<void>;
+  /** Not ready, no new calls, streams told, queue flushed, all closed; within 10 s. */
+  close(): Promise<void>;
+}
+
+/** What tests set otherwise. */
+export interface ServerOverrides {
+  readonly heartbeatMs?: number;
+  readonly pollMs?: number;
+  readonly stallMs?: number;
+}
+
+/** Starts a server: opens its database, wires its parts, listens. */
+export async function startServer(
+  config: Config,
+  logger: Logger,
+  overrides: ServerOverrides = {},
+): Promise<RunningServer> {
+  await using cleanup = new AsyncDisposableStack();
+  const opened = await openDatabase(config.database);
+  cleanup.defer(() => opened.close());
+  const verifyJwt = createJwtVerifier(await jwtConfig(config), config.prefixes);
+
+  const metrics = createMetrics();
+  const pools = openPools(opened.database, ingestLimits.transactions + 2, (error) => {
+    logger.warn({ err: error }, "an idle database session was lost");
+  });
+  cleanup.defer(() => pools.close());
+  const db = pools.read;
+
+  const hub = new Hub({
+    readSizes: (teams) => readSizes(db, teams),
+    readWindow: (teamId, window) =>
+      readWindow(db, teamId, window, everything, "oldest_first", streamLimits.ringEntries),
+    logger,
+    onLag: (seconds, source) => metrics.feedLagSeconds.observe({ source }, seconds),
+    onRollback: () => metrics.logRollbacks.inc(),
+    ...(overrides.pollMs === undefined ? {} : { pollMs: overrides.pollMs }),
+  });
+  cleanup.defer(() => hub.close());
+  const hints =
+    config.hints && !opened.database.singleSession
+      ? new Hints({
+          connection: opened.database.connection,
+          db,
+          logger,
+          onHint: (teamId, size) => void hub.grown(teamId, size, "hint"),
+          onConnected: () => void hub.poll(),
+        })
+      : undefined;
+  cleanup.defer(() => hints?.close());
+  const onAppended = (entries: readonly Entry[]) => {
+    hub.publish(entries);
+    hints?.announce(entries);
+  };
+
+  const groupCommit = new GroupCommit({
+    append: (entries, options) => append(pools.write, entries, options),
+    onAppended,
+    logger,
+    oneTeamPerTransaction: config.oneTeamPerTransaction,
+    metrics: {
+      queued: (entries, bytes) => {
+        metrics.queueEntries.set(entries);
+        metrics.queueBytes.set(bytes);
+      },
+      committed: (entries, seconds) => {
+        metrics.batchEntries.observe(entries);
+        metrics.appendSeconds.observe(seconds);
+      },
+      retried: () => metrics.appendRetries.inc(),
+    },
+  });
+  cleanup.defer(() => groupCommit.close(shutdownMs / 5));
+
+  const shutdown = new AbortController();
+  const services: Services = {
+    db,
+    hub,
+    logger,
+    prefixes: config.prefixes,
+    record: (entry, signal) => groupCommit.record(entry, signal),
+    append: async (entries, options) => {
+      try {
+        const result = await append(pools.write, entries, options);
+        onAppended(result.appended);
+        return result;
+      } catch (error) {
+        // A lock that was not to be had in time, or a deadlock: worth another try.
+        if (/^(55P03|40P01|40001)$/.test(sqlState(error))) throw databaseUnavailable(error);
+        throw error;
+      }
+    },
+    makeId: () => randomUUIDv7() as EntryId,
+    streams: new StreamCounter(config.streamsPerPrincipal),
+    streamMaxAgeMs: config.streamMaxAgeMs,
+    heartbeatMs: overrides.heartbeatMs ?? streamLimits.heartbeatMs,
+    shutdown: shutdown.signal,
+  };
+
+  const health = createHealth(apiServices.map((service) => service.typeName));
+  cleanup.use(watchDatabase(() => db.query({ text: "SELECT 1" }), health));
+  const rewrite = (error: unknown, requestId: string) =>
+    toConnectError(error, (unknown) => {
+      logger.error({ err: unknown, requestId }, "a call failed");
+    });
+  const observed = observe({ logger, metrics, rewrite });
+  const authenticated = authenticate({
+    db,
+    logger,
+    verifyJwt,
+    publicServices: [Health.typeName, ServerReflection.typeName],
+  });
+  const rpc = rpcHandler({
+    routes: (router) => {
+      apiRoutes(services)(router);
+      healthRoutes(health, shutdown.signal)(router);
+      reflectionRoutes([...apiServices, Health])(router);
+    },
+    requestGate: async (context) => {
+      observed.requestGate(context);
+      try {
+        await authenticated(context);
+      } catch (error) {
+        throw rewrite(error, context.responseHeader.get("x-request-id") ?? "");
+      }
+    },
+    interceptors: [observed.interceptor, deadline(requestLimits.unaryDeadlineMs)],
+    readMaxBytes: requestLimits.messageBytes,
+    fallback: httpRoutes({ health, registry: metrics.registry }),
+    onError: (error) => logger.error({ err: error }, "an answer could not be sent"),
+  });
+  const listener = await listen({
+    handler: withDrainGuard(withCors(rpc, config.corsOrigins), {
+      stallMs: overrides.stallMs ?? streamLimits.stalledWriteMs,
+    }),
+    host: config.host,
+    port: config.port,
+    ...(config.tls === undefined ? {} : { tls: config.tls }),
+    maxHeaderBytes: requestLimits.headerBytes,
+    onError: (error) => logger.error({ err: error }, "the port failed"),
+  });
+  cleanup.defer(async () => {
+    health.set("server", false, "shutting down");
+    shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));
+    await listener.close(shutdownMs / 2);
+  });
+  logger.info({ url: listener.url }, "listening");
+
+  // From here on close() is what cleans up: what was opened last is closed first.
+  const owned = cleanup.move();
+  const closed = Promise.withResolvers<void>();
+  closed.promise.catch(() => undefined);
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= owned.disposeAsync().then(
+      () => closed.resolve(),
+      (error: unknown) => {
+        closed.reject(error);
+        throw error;
+      },
+    );
+    return closing;
+  };
+  void opened.failed.then((error) => {
+    logger.fatal({ err: error }, "the embedded database failed");
+    closed.reject(error);
+    close().catch((problem: unknown) => logger.error({ err: problem }, "closing failed"));
+  });
+  return { url: listener.url, closed: closed.promise, close };
+}
+
+/** The configured check of JWTs, or that of the development secret in the data directory. */
+async function jwtConfig(config: Config): Promise<JwtConfig> {
+  if (config.jwt !== undefined) return config.jwt;
+  if ("url" in config.database) throw new Error("a PostgreSQL server needs AUTH_* settings");
+  const { secret } = await developmentCredentials(config.database.dataDir);
+  return { ...config.jwtDefaults, secret };
+}
+
+const databaseCheckMs = 5_000;
+
+/** Asks the database now and then whether it is there, for readiness. */
+function watchDatabase(
+  ask: () => Promise<unknown>,
+  health: { set(check: string, ok: boolean, why?: string): void },
+): Disposable {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const check = async () => {
+    try {
+      await ask();
+      health.set("database", true);
+    } catch {
+      health.set("database", false, "cannot be reached");
+    }
+    if (!stopped) timer = setTimeout(check, databaseCheckMs);
+  };
+  void check();
+  return {
+    [Symbol.dispose]: () => {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,284 @@
+import { randomBytes } from "node:crypto";
+import type pg from "pg";
+import type { EntryId, TeamId } from "../ids.ts";
+import { type Entry, hasDetails, type Millis, type NewEntry } from "../log/entry.ts";
+import { timeText } from "../log/filter.ts";
+import { detailsDigest, leafHash, saltBytes } from "../log/leaf.ts";
+import {
+  type EntryRow,
+  entryColumns,
+  entryFromRow,
+  insertStatement,
+  insertValues,
+} from "./rows.ts";
+
+/** What became of the entries given to {@link append}, once COMMIT has been said. */
+export interface Appended {
+  /** By team and then id: the entry in the log under the id, appended now or found there. */
+  readonly entries: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>>;
+  /** The entries appended now, by team and then sequence. */
+  readonly appended: readonly Entry[];
+  /** Teams whose heads another transaction holds; nothing of theirs was appended. */
+  readonly busy: ReadonlySet<TeamId>;
+}
+
+/** How to append. */
+export interface AppendOptions {
+  /** Teams whose heads must not be waited for: if held, they come back in `busy`. */
+  readonly skipIfBusy?: ReadonlySet<TeamId>;
+  /** What else belongs in the transaction, done once the heads are locked. */
+  readonly alongside?: (session: pg.ClientBase) => Promise<void>;
+}
+
+/**
+ * Appends entries to their teams' logs in one READ COMMITTED transaction. An id must not occur
+ * twice in a team. Entries already in the log under their id are found, not appended; whether
+ * their content is the same is the caller's to judge.
+ *
+ * When it resolves, PostgreSQL has said COMMIT. When it rejects with an SQLSTATE the transaction
+ * was rolled back; when with a broken connection, it may have been committed: call again with
+ * the same ids. SQLSTATE 55P03: a head is held by another transaction.
+ */
+export async function append(
+  pool: pg.Pool,
+  entries: readonly NewEntry[],
+  options: AppendOptions = {},
+): Promise<Appended> {
+  const session = await pool.connect();
+  let failure: Error | undefined;
+  const onError = (error: Error) => {
+    failure = error;
+  };
+  session.on("error", onError);
+  try {
+    const { result, commit } = await transact(session, entries, options);
+    // After a failed statement COMMIT itself succeeds, with the tag of the rollback it was.
+    if (commit !== "COMMIT") throw new Error(`COMMIT was answered with ${commit}`);
+    return result;
+  } catch (error) {
+    failure ??= error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    session.off("error", onError);
+    // A session that failed is closed: the server ends its transaction, whatever its state.
+    session.release(failure);
+  }
+}
+
+async function transact(
+  session: pg.PoolClient,
+  entries: readonly NewEntry[],
+  { skipIfBusy = new Set(), alongside }: AppendOptions,
+): Promise<{ result: Appended; commit: string }> {
+  const teams = [...new Set(entries.map((entry) => entry.teamId))].sort();
+  const patient = teams.filter((team) => !skipIfBusy.has(team));
+  const impatient = teams.filter((team) => skipIfBusy.has(team));
+  const read = () => lockAndRead(session, patient, impatient, entries);
+
+  const [, first] = await inOrder([session.query("BEGIN ISOLATION LEVEL READ COMMITTED"), read()]);
+  const missing = await findMissing(session, patient, impatient, first.heads);
+  // Making a head may wait for another transaction that makes it too and records in it, so
+  // everything is read again with all heads locked.
+  const { heads, now, recorded } =
+    missing.length === 0 ? first : await createHeads(session, missing).then(read);
+  if (alongside !== undefined) await alongside(session);
+
+  const { appended, grown } = assignPositions(entries, heads, { now, recorded });
+  const statements: Promise<pg.QueryResult>[] = [];
+  if (appended.length > 0) {
+    statements.push(
+      session.query({ name: "insert", text: insertStatement, values: insertValues(appended) }),
+      session.query({ name: "grow", text: growStatement, values: growValues(grown) }),
+    );
+  }
+  const answers = await inOrder([...statements, session.query("COMMIT")]);
+  return {
+    result: {
+      entries: byTeamAndId([...recorded, ...appended]),
+      appended,
+      busy: new Set(teams.filter((team) => !heads.has(team))),
+    },
+    commit: answers.at(-1)?.command ?? "nothing",
+  };
+}
+
+interface Locked {
+  heads: ReadonlyMap<TeamId, HeadRow>;
+  now: Millis;
+  recorded: readonly Entry[];
+}
+
+/**
+ * Locks heads, then reads the clock, then looks up recorded ids. All go out in one go, yet each
+ * statement takes its snapshot when it runs, that is with the heads locked.
+ */
+async function lockAndRead(
+  session: pg.ClientBase,
+  patient: readonly TeamId[],
+  impatient: readonly TeamId[],
+  entries: readonly NewEntry[],
+): Promise<Locked> {
+  const [held, skipped, clock, recorded] = await inOrder([
+    lockHeads(session, patient, ""),
+    lockHeads(session, impatient, "SKIP LOCKED"),
+    session.query<{ now: Millis }>({ name: "clock", text: "SELECT clock_timestamp() AS now" }),
+    findRecorded(session, entries),
+  ]);
+  const now = clock.rows[0]?.now;
+  if (now === undefined) throw new Error("the database did not tell the time");
+  const heads = new Map([...held, ...skipped].map((head) => [head.team_id, head]));
+  return { heads, now, recorded };
+}
+
+/** Waits for all, then throws the first failure: the one that made those after it fail. */
+async function inOrder<T extends readonly Promise<unknown>[]>(
+  promises: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const results = await Promise.allSettled(promises);
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as {
+    -readonly [K in keyof T]: Awaited<T[K]>;
+  };
+}
+
+interface HeadRow {
+  team_id: TeamId;
+  size: bigint;
+  last_record_time: Millis | null;
+}
+
+async function lockHeads(
+  session: pg.ClientBase,
+  teams: readonly TeamId[],
+  wait: "" | "SKIP LOCKED",
+): Promise<HeadRow[]> {
+  if (teams.length === 0) return [];
+  // One team is a query of its own, which a distributed database can send to one node.
+  const [name, condition, value] =
+    teams.length === 1
+      ? ["lock-one", "team_id = $1", teams[0]]
+      : ["lock-many", "team_id = ANY($1::uuid[])", teams];
+  const { rows } = await session.query<HeadRow>({
+    name: `${name} ${wait}`,
+    text: `SELECT team_id, size, last_record_time FROM control_plane.audit_log_heads
+      WHERE ${condition} ORDER BY team_id FOR UPDATE ${wait}`,
+    values: [value],
+  });
+  return rows;
+}
+
+/** Of the teams whose heads were not locked, those that have none. */
+async function findMissing(
+  session: pg.ClientBase,
+  patient: readonly TeamId[],
+  impatient: readonly TeamId[],
+  heads: ReadonlyMap<TeamId, HeadRow>,
+): Promise<TeamId[]> {
+  const missing = patient.filter((team) => !heads.has(team));
+  const doubtful = impatient.filter((team) => !heads.has(team));
+  if (doubtful.length === 0) return missing;
+  const { rows } = await session.query<{ team_id: TeamId }>({
+    text: "SELECT team_id FROM control_plane.audit_log_heads WHERE team_id = ANY($1::uuid[])",
+    values: [doubtful],
+  });
+  const busy = new Set(rows.map((row) => row.team_id));
+  return [...missing, ...doubtful.filter((team) => !busy.has(team))].sort();
+}
+
+/** Makes the heads of new teams; if another transaction is just making one, waits for it. */
+async function createHeads(session: pg.ClientBase, teams: readonly TeamId[]): Promise<void> {
+  await session.query({
+    text: `INSERT INTO control_plane.audit_log_heads (team_id)
+      SELECT unnest($1::uuid[]) ON CONFLICT (team_id) DO NOTHING`,
+    values: [teams],
+  });
+}
+
+/** Entries already in the logs under the given ids. */
+async function findRecorded(
+  session: pg.ClientBase,
+  entries: readonly NewEntry[],
+): Promise<Entry[]> {
+  const teams = new Set(entries.map((entry) => entry.teamId));
+  const ids = entries.map((entry) => entry.id);
+  const { rows } =
+    teams.size === 1
+      ? await session.query<EntryRow>({
+          name: "recorded-one",
+          text: `SELECT ${entryColumns} FROM control_plane.audit_logs
+            WHERE team_id = $1 AND id = ANY($2::uuid[])`,
+          values: [[...teams][0], ids],
+        })
+      : await session.query<EntryRow>({
+          name: "recorded-many",
+          text: `SELECT ${entryColumns} FROM control_plane.audit_logs
+            WHERE (team_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))`,
+          values: [entries.map((entry) => entry.teamId), ids],
+        });
+  return rows.map(entryFromRow);
+}
+
+interface GrownHead {
+  teamId: TeamId;
+  size: bigint;
+  lastRecordTime: Millis;
+}
+
+/** Gives each new entry its sequence, times, digest and leaf; in the order given, per team. */
+function assignPositions(
+  entries: readonly NewEntry[],
+  heads: ReadonlyMap<TeamId, HeadRow>,
+  { now, recorded }: { now: Millis; recorded: readonly Entry[] },
+): { appended: Entry[]; grown: GrownHead[] } {
+  const known = byTeamAndId(recorded);
+  const grown = new Map<TeamId, GrownHead>();
+  const appended: Entry[] = [];
+  for (const entry of entries) {
+    const head = heads.get(entry.teamId);
+    if (head === undefined || known.get(entry.teamId)?.has(entry.id)) continue;
+    let next = grown.get(entry.teamId);
+    if (next === undefined) {
+      const lastRecordTime = Math.max(now, head.last_record_time ?? now);
+      next = { teamId: entry.teamId, size: head.size, lastRecordTime };
+      grown.set(entry.teamId, next);
+    }
+    next.size += 1n;
+    appended.push(record(entry, next.size, next.lastRecordTime));
+  }
+  return { appended, grown: [...grown.values()] };
+}
+
+function record(entry: NewEntry, sequence: bigint, recordTime: Millis): Entry {
+  const detailsSalt = randomBytes(saltBytes);
+  const leaf = { ...entry, recordTime, detailsDigest: detailsDigest(detailsSalt, entry.details) };
+  return {
+    ...leaf,
+    sequence,
+    detailsState: hasDetails(entry.details) ? "present" : "none",
+    detailsSalt,
+    leafHash: leafHash(leaf),
+  };
+}
+
+const growStatement = `UPDATE control_plane.audit_log_heads AS head
+  SET size = grown.size, last_record_time = grown.last_record_time
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[]::timestamptz[])
+    AS grown (team_id, size, last_record_time)
+  WHERE head.team_id = grown.team_id`;
+
+function growValues(heads: readonly GrownHead[]): unknown[] {
+  return [
+    heads.map((head) => head.teamId),
+    heads.map((head) => String(head.size)),
+    heads.map((head) => timeText(head.lastRecordTime)),
+  ];
+}
+
+function byTeamAndId(entries: readonly Entry[]): Map<TeamId, Map<EntryId, Entry>> {
+  const teams = new Map<TeamId, Map<EntryId, Entry>>();
+  for (const entry of entries) {
+    const ids = teams.get(entry.teamId) ?? new Map<EntryId, Entry>();
+    teams.set(entry.teamId, ids.set(entry.id, entry));
+  }
+  return teams;
+}

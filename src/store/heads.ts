@@ -1,0 +1,108 @@
+import type { TeamId } from "../ids.ts";
+import type { Millis } from "../log/entry.ts";
+import { timeText } from "../log/filter.ts";
+import { leafPrefixBytes, type Position } from "../log/position.ts";
+import { appendApplicationName, type Queryable } from "./pool.ts";
+
+/** The end of a team's log, and where what it still holds begins. */
+export interface Head {
+  /** After the last entry. */
+  readonly end: Position;
+  /** The sequence of the first entry held; one more than the last if none is. */
+  readonly firstSequence: bigint;
+}
+
+interface HeadRow {
+  size: bigint;
+  first_sequence: bigint;
+  leaf_prefix: Buffer | null;
+}
+
+/** A team's head. A team without entries has one of size 0. */
+export async function readHead(db: Queryable, teamId: TeamId): Promise<Head> {
+  const { rows } = await db.query<HeadRow>({
+    name: "head",
+    text: `SELECT size, first_sequence, substring(leaf_hash FROM 1 FOR ${leafPrefixBytes}) AS leaf_prefix
+      FROM control_plane.audit_log_heads AS head
+      LEFT JOIN control_plane.audit_logs AS last
+        ON last.team_id = head.team_id AND last.sequence = head.size
+      WHERE head.team_id = $1`,
+    values: [teamId],
+  });
+  const [row] = rows;
+  return {
+    end: { sequence: row?.size ?? 0n, leafPrefix: row?.leaf_prefix ?? new Uint8Array() },
+    firstSequence: row?.first_sequence ?? 1n,
+  };
+}
+
+/** The sizes of teams' logs; teams without one are left out. */
+export async function readSizes(
+  db: Queryable,
+  teams: readonly TeamId[],
+): Promise<Map<TeamId, bigint>> {
+  const { rows } = await db.query<{ team_id: TeamId; size: bigint }>({
+    name: "sizes",
+    text: "SELECT team_id, size FROM control_plane.audit_log_heads WHERE team_id = ANY($1::uuid[])",
+    values: [teams],
+  });
+  return new Map(rows.map((row) => [row.team_id, row.size]));
+}
+
+/**
+ * The sequence of the first entry recorded at the time or later, or one more than the last.
+ * Record times never go back within a team, so this is a binary search over the primary key.
+ */
+export async function sequenceAt(db: Queryable, teamId: TeamId, time: Millis): Promise<bigint> {
+  const { rows } = await db.query<{ sequence: bigint }>({
+    name: "sequence-at",
+    text: `WITH RECURSIVE search (low, high) AS (
+        SELECT first_sequence, size + 1
+        FROM control_plane.audit_log_heads WHERE team_id = $1
+      UNION ALL
+        SELECT
+          CASE WHEN probe.record_time < $2::timestamptz THEN probe.sequence + 1 ELSE low END,
+          CASE WHEN probe.record_time < $2::timestamptz THEN high ELSE probe.sequence END
+        FROM search, LATERAL (
+          SELECT sequence, record_time FROM control_plane.audit_logs
+          WHERE team_id = $1 AND sequence = (low + high) / 2
+        ) AS probe
+        WHERE low < high
+      )
+      SELECT low AS sequence FROM search WHERE low = high`,
+    values: [teamId, timeText(time)],
+  });
+  return rows[0]?.sequence ?? 1n;
+}
+
+/**
+ * How far the clock of one statement and another's may differ (a step of the system clock), so
+ * how long entries of all teams are held back from being called complete.
+ */
+const clockSlackMs = 500;
+
+/**
+ * The time up to which the entries of all teams are complete: none recorded before it can still
+ * be committed. It is the database's clock less a slack, or the start of the oldest open append
+ * transaction if that is earlier. What is read after this call, in a statement of its own, has
+ * every entry recorded before the time it returns.
+ */
+export async function readWatermark(db: Queryable): Promise<Millis> {
+  const { rows } = await db.query<{ watermark: Millis; hidden: boolean }>({
+    name: "watermark",
+    // now() is read before the activity, so a transaction that starts in between is later.
+    text: `SELECT date_trunc('milliseconds', least(
+          now() - interval '${clockSlackMs} milliseconds',
+          min(xact_start)
+        )) AS watermark,
+        coalesce(bool_or(state IS NULL AND backend_type IS NULL), false) AS hidden
+      FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()`,
+    values: [appendApplicationName],
+  });
+  const [row] = rows;
+  if (row === undefined) throw new Error("the database did not tell its open transactions");
+  if (row.hidden) {
+    throw new Error("pg_stat_activity hides other sessions: grant pg_read_all_stats to this role");
+  }
+  return row.watermark;
+}

@@ -1,0 +1,96 @@
+import pg from "pg";
+
+/** How to reach the database: what the driver takes, and how many sessions it may have. */
+export interface Database {
+  readonly connection: pg.ClientConfig;
+  /** One session for everything: the embedded database has a single backend. */
+  readonly singleSession: boolean;
+}
+
+/** What runs one statement: a pool, or a session within a transaction. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>>;
+}
+
+/**
+ * Values as the domain wants them: bigint as BigInt, timestamptz as whole milliseconds, the rest
+ * as the driver reads it.
+ */
+export const columnTypes: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: "text" | "binary") => {
+    if (format === "binary") return pg.types.getTypeParser(oid, "binary");
+    if (oid === pg.types.builtins.INT8) return BigInt;
+    if (oid === pg.types.builtins.TIMESTAMPTZ) return parseTimestamp;
+    return pg.types.getTypeParser(oid, "text");
+  }) as typeof pg.types.getTypeParser,
+};
+
+/** Sessions are in UTC with ISO dates, so `2026-03-01 12:00:00.123+00` is what comes. */
+function parseTimestamp(text: string): number {
+  return Date.parse(text.replace(" ", "T").replace(/\+00$/, "Z"));
+}
+
+/** What every session starts with, whatever the server's or the role's defaults. */
+export const sessionOptions = "-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on";
+
+/** The sessions of a replica. With an embedded database both pools are one session. */
+export interface Pools {
+  /** For reading: each statement on its own. */
+  readonly read: pg.Pool;
+  /** For transactions: `connect()` one, and release it with its error if it failed. */
+  readonly write: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** The name of appending sessions in `pg_stat_activity`, by which open appends are found. */
+export const appendApplicationName = "annals-append";
+
+/**
+ * Opens the pools; sessions are made when first needed. Waiting 5 s for a session is an error,
+ * and so is a statement that the server has not answered in 35 s. `onError` hears of idle
+ * sessions that break; the pool replaces them by itself.
+ *
+ * An append's session gives a lock 1 s, a statement 10 s, and a silent client 10 s within a
+ * transaction, so that a frozen replica cannot keep a head locked.
+ */
+export function openPools(
+  database: Database,
+  writers: number,
+  onError: (error: Error) => void,
+): Pools {
+  const common: pg.PoolConfig = {
+    ...database.connection,
+    types: columnTypes,
+    options: sessionOptions,
+    connectionTimeoutMillis: 5_000,
+    query_timeout: 35_000,
+    keepAlive: true,
+  };
+  const write = new pg.Pool({
+    ...common,
+    application_name: appendApplicationName,
+    pipeline: true,
+    statement_timeout: 10_000,
+    lock_timeout: 1_000,
+    idle_in_transaction_session_timeout: 10_000,
+    max: database.singleSession ? 1 : writers,
+    idleTimeoutMillis: 0,
+  } as pg.PoolConfig);
+  write.on("error", onError);
+  if (database.singleSession) return { read: write, write, close: () => write.end() };
+  const read = new pg.Pool({
+    ...common,
+    application_name: "annals-read",
+    statement_timeout: 30_000,
+    max: 8,
+    idleTimeoutMillis: 60_000,
+  });
+  read.on("error", onError);
+  return {
+    read,
+    write,
+    close: async () => {
+      await Promise.all([read.end(), write.end()]);
+    },
+  };
+}

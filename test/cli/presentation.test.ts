@@ -1,0 +1,107 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { ActorType, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
+import { entryTable } from "../../src/cli/entry-table.ts";
+import { lineGroups } from "../../src/cli/lines.ts";
+import { fitText, plainJson, plainText, textWidth } from "../../src/cli/plain-text.ts";
+import { parseSpan, parseTime } from "../../src/cli/time.ts";
+
+afterEach(() => vi.useRealTimers());
+
+describe("text on a terminal", () => {
+  it("shows what would be obeyed", () => {
+    expect(plainText("a\u001b]0;x\u0007\r\nb\u009bc\u202ed\u2028")).toBe(
+      "a\\u001b]0;x\\u0007\\u000d\\u000ab\\u009bc\\u202ed\\u2028",
+    );
+    expect(plainText("Nguyễn 山田 👩‍💻 émile")).toBe("Nguyễn 山田 👩‍💻 émile");
+  });
+
+  it("keeps JSON equal in meaning", () => {
+    const value = { "\u009b": ["\u001b\u202e\u2028", { nested: "\u007f" }] };
+    for (const json of [plainJson(value), plainJson(value, 2)]) {
+      expect(JSON.parse(json)).toEqual(value);
+      expect(json).not.toMatch(/[\u007f-\u009f\u2028\u202e]/);
+    }
+  });
+
+  it("is measured in columns and cut between characters", () => {
+    expect(textWidth("山田")).toBe(4);
+    expect(textWidth("e\u0301👩‍💻")).toBe(3);
+    expect(fitText("abc", 5)).toBe("abc  ");
+    expect(fitText("abcdef", 5)).toBe("abcd…");
+    expect(fitText("山田太郎", 6)).toBe("山田… ");
+  });
+});
+
+describe("the table", () => {
+  const entry = create(AuditEntrySchema, {
+    sequence: 7n,
+    teamId: "team-5b1f3a52-5c0e-4f0e-8f8b-3d2a6f9e7c11",
+    actor: { type: ActorType.API_KEY, id: "key-1", name: "a bot with quite a long name 山田太郎" },
+    resource: { type: "sandbox", id: "sb-1", name: "x".repeat(300) },
+    action: "create.and.then.something.else.with.a.long.name",
+    recordTime: timestampFromMs(0),
+    status: 1,
+  });
+
+  it.each([80, 100, 132, 200])("is no wider than a terminal of %i columns", (width) => {
+    for (const allTeams of [false, true]) {
+      const table = entryTable(width, allTeams);
+      expect(textWidth(table.line(entry))).toBeLessThanOrEqual(width);
+      expect(textWidth(table.header())).toBeLessThanOrEqual(width);
+    }
+  });
+
+  it("cuts nothing where there is no terminal", () => {
+    const line = entryTable(Number.POSITIVE_INFINITY, true).line(entry);
+    expect(line).toContain("a bot with quite a long name 山田太郎 (api key)");
+    expect(line).toContain("x".repeat(300));
+    expect(line).toContain("team-5b1f3a52  ");
+  });
+});
+
+describe("times", () => {
+  it("are RFC 3339 or a span ago", () => {
+    vi.useFakeTimers({ now: Date.UTC(2026, 2, 1) });
+    expect(parseTime("15m")).toBe(Date.UTC(2026, 2, 1) - 900_000);
+    expect(parseTime("7d")).toBe(Date.UTC(2026, 1, 22));
+    expect(parseTime("2026-03-01T01:00:00.25+01:00")).toBe(Date.UTC(2026, 2, 1) + 250);
+    expect(parseSpan("2w")).toBe(14 * 86_400_000);
+  });
+
+  it.each(["", "15", "m", "-5m", "1.5h", "5y", "2026-03-01", "2026-03-01T25:00:00Z", "now"])(
+    "are not %j",
+    (text) => {
+      expect(() => parseTime(text)).toThrow("It must be");
+    },
+  );
+});
+
+describe("lines of input", () => {
+  async function read(chunks: string[], maxBytes = 100) {
+    const groups: unknown[] = [];
+    const input = (async function* () {
+      for (const chunk of chunks) yield Buffer.from(chunk);
+    })();
+    for await (const group of lineGroups(input, maxBytes)) {
+      groups.push(group.map(({ number, text }) => `${number}:${text}`));
+    }
+    return groups;
+  }
+
+  it("come in the groups in which they arrive, joined across chunks", async () => {
+    expect(await read(["a\r\nb\nc", "c", "c\n\nd"])).toEqual([
+      ["1:a", "2:b"],
+      ["3:ccc", "4:"],
+      ["5:d"],
+    ]);
+    expect(await read([])).toEqual([]);
+  });
+
+  it("are thrown away, not kept, when too long", async () => {
+    const long = Array.from({ length: 50 }, () => "x".repeat(50));
+    expect(await read([...long, "\nb\n"])).toEqual([["1:undefined", "2:b"]]);
+    expect(await read(long)).toEqual([["1:undefined"]]);
+  });
+});
