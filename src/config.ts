@@ -1,4 +1,6 @@
+import { createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { z } from "zod";
 import { createPrefixRegistry, type PrefixRegistry } from "./ids.ts";
 import { streamLimits } from "./limits.ts";
@@ -20,8 +22,15 @@ const list = z
     text.split(",").flatMap((item) => (item.trim() === "" ? [] : [item.trim()])),
   );
 const boolean = z.enum(["true", "false"]).transform((word) => word === "true");
-const port = z.coerce.number().int().min(0).max(65_535);
-const milliseconds = z.coerce.number().int().min(1).max(2_147_483_647);
+const wholeNumber = (least: number, most: number) =>
+  z.string().transform((text, context) => {
+    const number = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= least && number <= most) return number;
+    context.addIssue(`must be a whole number from ${least} to ${most}`);
+    return z.NEVER;
+  });
+/** The most that a timer of Node can wait. */
+const milliseconds = wholeNumber(1, 2_147_483_647);
 const algorithms = [
   ...["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
@@ -34,7 +43,7 @@ const algorithms = [
 export const environment = z.object({
   NODE_ENV: z.string().optional().describe("`production` refuses development credentials."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
-  PORT: port.default(8080).describe("Port to listen on; 0 takes a free one."),
+  PORT: wholeNumber(0, 65_535).default(8080).describe("Port to listen on; 0 takes a free one."),
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .optional()
@@ -77,14 +86,10 @@ export const environment = z.object({
   AUTH_ISSUER: z.string().optional().describe("The `iss` that JWTs must have."),
   AUTH_AUDIENCE: z.string().optional().describe("The `aud` that JWTs must have."),
   AUTH_ALGORITHMS: list
-    .pipe(z.array(z.enum(algorithms)))
+    .pipe(z.array(z.enum(algorithms)).min(1))
     .optional()
     .describe("Signature algorithms allowed; by default those that fit the configured key."),
-  AUTH_CLOCK_TOLERANCE_SECONDS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(600)
+  AUTH_CLOCK_TOLERANCE_SECONDS: wholeNumber(0, 600)
     .default(5)
     .describe("How far clocks may differ when a JWT's times are checked."),
   AUTH_CLAIM_SUBJECT: z.string().min(1).default("sub").describe("The claim with the caller's id."),
@@ -100,11 +105,7 @@ export const environment = z.object({
     .min(1)
     .default("grants")
     .describe("The claim with a service's grants: a list of `read`, `read_admin`."),
-  STREAMS_PER_PRINCIPAL: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(100_000)
+  STREAMS_PER_PRINCIPAL: wholeNumber(1, 100_000)
     .default(streamLimits.perPrincipal)
     .describe("Streams that one principal may have open on a replica."),
   STREAM_MAX_AGE_MS: milliseconds
@@ -184,21 +185,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   const tls = attempt("TLS_CERT_FILE and TLS_KEY_FILE", () =>
     readTls(raw("TLS_CERT_FILE"), raw("TLS_KEY_FILE")),
   );
-  const keys = (["AUTH_JWKS_URL", "AUTH_JWT_PUBLIC_KEY", "AUTH_JWT_SECRET"] as const).filter(
-    (name) => raw(name) !== undefined,
-  );
-  if (keys.length > 1) mistakes.push(`${keys.join(", ")}: only one may be set`);
+  attempt("AUTH_JWT_PUBLIC_KEY", () => readPublicKey(raw("AUTH_JWT_PUBLIC_KEY")));
   const production = raw("NODE_ENV") === "production" || raw("DATABASE_URL") !== undefined;
-  if (production && keys.length === 0) {
-    mistakes.push(
-      "AUTH_JWKS_URL, AUTH_JWT_PUBLIC_KEY or AUTH_JWT_SECRET: a production server needs one of them",
-    );
-  }
-  for (const origin of (raw("CORS_ORIGINS") ?? "").split(",").map((item) => item.trim())) {
-    if (origin !== "" && (!URL.canParse(origin) || new URL(origin).origin !== origin)) {
-      mistakes.push(`CORS_ORIGINS: "${origin}" is not an origin such as https://app.example.com`);
-    }
-  }
+  const keys = jwtKeyNames.filter((name) => raw(name) !== undefined);
+  mistakes.push(
+    ...jwtMistakes(keys, list.parse(raw("AUTH_ALGORITHMS") ?? ""), production),
+    ...originMistakes(list.parse(raw("CORS_ORIGINS") ?? "")),
+  );
   if (!parsed.success || prefixes === undefined || mistakes.length > 0) {
     throw new ConfigError(mistakes);
   }
@@ -232,12 +225,33 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   };
 }
 
+const jwtKeyNames = ["AUTH_JWKS_URL", "AUTH_JWT_PUBLIC_KEY", "AUTH_JWT_SECRET"] as const;
+
+function jwtMistakes(
+  keys: readonly (typeof jwtKeyNames)[number][],
+  algorithmNames: readonly string[],
+  production: boolean,
+): string[] {
+  const [key, ...more] = keys;
+  if (key === undefined) {
+    return production ? [`${jwtKeyNames.join(" or ")}: a production server needs one of them`] : [];
+  }
+  if (more.length > 0) return [`${keys.join(", ")}: only one may be set`];
+  const bySecret = key === "AUTH_JWT_SECRET";
+  const unfit = algorithmNames.filter((name) => name.startsWith("HS") !== bySecret);
+  return unfit.map((name) => `AUTH_ALGORITHMS: ${name} cannot be checked with ${key}`);
+}
+
+function originMistakes(origins: readonly string[]): string[] {
+  return origins
+    .filter((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin)
+    .map((origin) => `CORS_ORIGINS: "${origin}" is not an origin such as https://app.example.com`);
+}
+
 function jwtKeys(e: Environment): Omit<JwtConfig, "clockToleranceSeconds" | "claims"> {
   return {
     ...(e.AUTH_JWKS_URL === undefined ? {} : { jwksUrl: e.AUTH_JWKS_URL }),
-    ...(e.AUTH_JWT_PUBLIC_KEY === undefined
-      ? {}
-      : { publicKey: e.AUTH_JWT_PUBLIC_KEY.replaceAll("\\n", "\n") }),
+    ...(e.AUTH_JWT_PUBLIC_KEY === undefined ? {} : { publicKey: pemText(e.AUTH_JWT_PUBLIC_KEY) }),
     ...(e.AUTH_JWT_SECRET === undefined ? {} : { secret: e.AUTH_JWT_SECRET }),
     ...(e.AUTH_ISSUER === undefined ? {} : { issuer: e.AUTH_ISSUER }),
     ...(e.AUTH_AUDIENCE === undefined ? {} : { audience: e.AUTH_AUDIENCE }),
@@ -258,9 +272,24 @@ function parsePrefixes(text: string): PrefixRegistry {
   return createPrefixRegistry(changes);
 }
 
+/** Line ends may be written `\\n`, as in a variable of one line. */
+function pemText(text: string): string {
+  return text.replaceAll("\\n", "\n");
+}
+
+function readPublicKey(text: string | undefined): void {
+  try {
+    if (text !== undefined) createPublicKey(pemText(text));
+  } catch (cause) {
+    throw new Error("is not a PEM public key", { cause });
+  }
+}
+
 function readTls(certFile?: string, keyFile?: string): Config["tls"] {
   if (certFile === undefined && keyFile === undefined) return undefined;
   if (certFile === undefined || keyFile === undefined)
     throw new Error("both or neither must be set");
-  return { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+  const pair = { cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
+  createSecureContext(pair);
+  return pair;
 }

@@ -45,6 +45,8 @@ const codes = {
   DATABASE_UNAVAILABLE: Code.Unavailable,
   INTERNAL: Code.Internal,
   CREDENTIAL_UNVERIFIABLE: Code.Unavailable,
+  REQUEST_MALFORMED: Code.InvalidArgument,
+  REQUEST_TOO_LARGE: Code.ResourceExhausted,
 } as const satisfies Record<Reason, Code>;
 
 /** What an {@link AuditError} can say besides its reason and message. */
@@ -101,9 +103,41 @@ export function toAuditError(error: unknown, report: (error: unknown) => void): 
 
 /** Turns any failure into what the caller is sent; see {@link toAuditError}. */
 export function toConnectError(error: unknown, report: (error: unknown) => void): ConnectError {
-  // The protocol's own: malformed, cancelled, too large. Its cause stays here.
-  if (error instanceof ConnectError) return error;
+  if (error instanceof ConnectError) {
+    explainProtocolError(error);
+    return error;
+  }
   return fromAuditError(toAuditError(error, report));
+}
+
+/**
+ * Gives a protocol library's own error the reason and code that go with it. The error itself is
+ * changed: the library answers with the one it has thrown.
+ */
+export function explainProtocolError(error: ConnectError): void {
+  if (error.details.length > 0) return;
+  const reason = protocolReason(error);
+  if (reason === undefined) return;
+  // A message that cannot be read is INTERNAL to the library, as if the fault were ours.
+  (error as { code: Code }).code = codes[reason];
+  error.details.push(errorInfo(reason, {}));
+}
+
+function protocolReason({ code, rawMessage }: ConnectError): Reason | undefined {
+  switch (code) {
+    case Code.InvalidArgument:
+      return "REQUEST_MALFORMED";
+    case Code.ResourceExhausted:
+      return "REQUEST_TOO_LARGE";
+    case Code.DeadlineExceeded:
+      return "DEADLINE_EXCEEDED";
+    case Code.Internal:
+      return /^parse binary: |^decompression failed$/.test(rawMessage)
+        ? "REQUEST_MALFORMED"
+        : undefined;
+    default:
+      return undefined;
+  }
 }
 
 /** UNAVAILABLE: the database cannot be reached; worth a retry. */
@@ -142,14 +176,7 @@ export function sqlState(error: unknown): string {
 
 function fromAuditError(error: AuditError): ConnectError {
   const connectError = new ConnectError(error.message, error.code);
-  connectError.details.push({
-    desc: ErrorInfoSchema,
-    value: create(ErrorInfoSchema, {
-      reason: error.reason,
-      domain: errorDomain,
-      metadata: { ...error.metadata },
-    }),
-  });
+  connectError.details.push(errorInfo(error.reason, error.metadata));
   if (error.violations.length > 0) {
     connectError.details.push({
       desc: BadRequestSchema,
@@ -163,4 +190,9 @@ function fromAuditError(error: AuditError): ConnectError {
     });
   }
   return connectError;
+}
+
+function errorInfo(reason: Reason, metadata: AuditError["metadata"]) {
+  const value = create(ErrorInfoSchema, { reason, domain: errorDomain, metadata: { ...metadata } });
+  return { desc: ErrorInfoSchema, value };
 }

@@ -1,18 +1,19 @@
-import { type Logger, pino } from "pino";
+import { type DestinationStream, type Logger, pino } from "pino";
 
 export type { Logger };
 
 /**
- * A logger of JSON lines on standard output. Errors of the database driver are logged by their
+ * A logger of JSON lines, on standard output unless told otherwise. Errors of the database driver are logged by their
  * message, code and place, never with the statement's parameters or the row's values (`detail`).
  */
-export function createLogger(level: string): Logger {
-  return pino({
+export function createLogger(level: string, destination?: DestinationStream): Logger {
+  const options = {
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     serializers: { err: describeError },
-  });
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
 }
 
 function describeError(error: unknown): unknown {

@@ -6,14 +6,13 @@ import { UsageError } from "./failure.ts";
 /** How many entries are kept beside the cursor: what a resume across teams may send again. */
 const recentEntries = 1_000;
 
-/** A position and what was printed last before it. */
-export interface SavedPosition {
-  cursor: string;
-  seen: SeenEntries;
-}
-
-/** The saved position; undefined if the file does not exist. Throws UsageError for another file. */
-export async function readCursorFile(path: string): Promise<SavedPosition | undefined> {
+/**
+ * The saved position and the entries printed last before it; undefined if the file does not exist.
+ * Throws UsageError for a file that is something else.
+ */
+export async function readCursorFile(
+  path: string,
+): Promise<{ cursor: string; seen: SeenEntries } | undefined> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -26,13 +25,20 @@ export async function readCursorFile(path: string): Promise<SavedPosition | unde
   return { cursor: saved.cursor, seen: new SeenEntries(saved.recent) };
 }
 
-/** Writes the position so that after a crash the file holds the old one or the new one. */
-export async function writeCursorFile(path: string, position: SavedPosition): Promise<void> {
-  const { cursor, seen } = position;
+/**
+ * Writes the position so that after a crash the file holds the old one or the new one. `seen` is
+ * for a tail across teams; within a team nothing comes again after a resume.
+ */
+export async function writeCursorFile(
+  path: string,
+  cursor: string,
+  seen: SeenEntries | undefined,
+): Promise<void> {
+  const recent = seen?.recent(recentEntries) ?? [];
   const temporary = `${path}.${process.pid}.tmp`;
   {
     await using file = await open(temporary, "w", 0o600);
-    await file.writeFile(`${JSON.stringify({ cursor, recent: seen.recent(recentEntries) })}\n`);
+    await file.writeFile(`${JSON.stringify({ cursor, recent })}\n`);
     await file.sync();
   }
   await rename(temporary, path);

@@ -44,7 +44,7 @@ export function entryTable(width: number, allTeams: boolean): EntryTable {
   const names = ["#", "TIME", ...(allTeams ? ["TEAM"] : []), ...flexible, "STATUS"];
   return {
     header: () => row(names.map((text) => ({ text, style: "bold", right: text === "#" }))),
-    line: (entry) => row(cellsOf(entry, allTeams)),
+    line: (entry) => row(cellsOf(entry, width, allTeams)),
   };
 }
 
@@ -54,10 +54,11 @@ interface Cell {
   right?: boolean;
 }
 
+const teamWidth = 9;
 const flexible = ["ACTOR", "ACTION", "RESOURCE"];
 
 function columnWidths(width: number, allTeams: boolean): number[] {
-  const fixed = [7, 19, ...(allTeams ? [13] : [])];
+  const fixed = [7, 19, ...(allTeams ? [teamWidth] : [])];
   const status = 7;
   const gaps = 2 * (fixed.length + flexible.length);
   const free = width - fixed.reduce((sum, each) => sum + each, status) - gaps;
@@ -67,18 +68,23 @@ function columnWidths(width: number, allTeams: boolean): number[] {
   return [...fixed, actor, action, resource, status];
 }
 
-function cellsOf(entry: AuditEntry, allTeams: boolean): Cell[] {
+function cellsOf(entry: AuditEntry, width: number, allTeams: boolean): Cell[] {
   const { recordTime, status } = entry;
   return [
     { text: String(entry.sequence), style: "dim", right: true },
     { text: recordTime ? localTime(timestampMs(recordTime)) : "" },
-    // `team-` and the first eight digits are enough to tell teams apart.
-    ...(allTeams ? [{ text: entry.teamId.slice(0, 13), style: "dim" as const }] : []),
+    ...(allTeams ? [{ text: teamText(entry.teamId, width), style: "dim" as const }] : []),
     { text: actorText(entry) },
     { text: entry.action + (scopes.word(entry.scope) === "admin" ? " (admin)" : "") },
     { text: resourceText(entry) },
     { text: statuses.word(status) ?? "", style: statusStyles.get(status) },
   ];
+}
+
+/** On a terminal the last digits tell teams apart: UUIDs of about the same time begin alike. */
+function teamText(teamId: string, width: number): string {
+  if (width === Number.POSITIVE_INFINITY) return teamId;
+  return /^team-[0-]+$/.test(teamId) ? "platform" : `…${teamId.slice(-(teamWidth - 1))}`;
 }
 
 function actorText({ actor }: AuditEntry): string {

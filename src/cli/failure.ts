@@ -45,6 +45,7 @@ export function exitCodeOf(error: unknown): number {
     case Code.DeadlineExceeded:
     case Code.ResourceExhausted:
     case Code.Aborted:
+    case Code.Canceled:
       return 5;
     default:
       return 1;
@@ -61,13 +62,20 @@ export function describeError(error: unknown): string[] {
     const message = error instanceof Error ? error.message : String(error);
     return message.split("\n").map(plainText);
   }
-  const lines = [`${codeName(error.code)}: ${error.rawMessage}`];
+  const lines = [headline(error)];
   for (const { fieldViolations } of error.findDetails(BadRequestSchema)) {
     for (const { field, description } of fieldViolations) lines.push(`  ${field}: ${description}`);
   }
   const requestId = error.metadata.get("x-request-id");
   if (requestId) lines.push(`  request id: ${requestId}`);
   return lines.map(plainText);
+}
+
+/** The code in words and the message. */
+export function headline({ code, rawMessage }: ConnectError): string {
+  // Nothing here cancels a call and reports it: it is the transport's word for a lost connection.
+  if (code === Code.Canceled) return "unavailable: the connection was lost";
+  return `${codeName(code)}: ${rawMessage}`;
 }
 
 /** A status code in words. Example: `not found` */

@@ -6,6 +6,7 @@ export function serveCommand(): Command {
   return new Command("serve")
     .description("run the server; configured by the environment and .env")
     .action(async () => {
-      await import("../main.ts");
+      const { serve } = await import("../main.ts");
+      await serve();
     });
 }

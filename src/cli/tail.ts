@@ -7,7 +7,7 @@ import { type TailRequest, type TailState, tail } from "../client/tail.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { readCursorFile, writeCursorFile } from "./cursor-file.ts";
 import { entryTable } from "./entry-table.ts";
-import { codeName, UsageError } from "./failure.ts";
+import { headline, UsageError } from "./failure.ts";
 import { filterOf, withFilter } from "./filter.ts";
 import { positiveInteger, teamOf } from "./list.ts";
 import { outputWidth, print, warn } from "./output.ts";
@@ -67,7 +67,7 @@ async function follow(flags: TailFlags, teamId: string): Promise<void> {
     seen,
     onCursor: async (cursor) => {
       if (!flags.cursorFile || cursor === written) return;
-      await writeCursorFile(flags.cursorFile, { cursor, seen });
+      await writeCursorFile(flags.cursorFile, cursor, flags.allTeams ? seen : undefined);
       written = cursor;
     },
   });
@@ -100,7 +100,7 @@ function connectionNotices(url: string): (state: TailState) => void {
     if (state.connected) {
       if (down) warn("annals: connected again");
     } else if (!down) {
-      const reason = plainText(`${codeName(state.error.code)}: ${state.error.rawMessage}`);
+      const reason = plainText(headline(state.error));
       warn(`annals: not connected to ${url} (${reason}); trying again`);
     }
     down = !state.connected;

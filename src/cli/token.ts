@@ -1,6 +1,5 @@
 /** `annals token`: JWTs for trying things out. In production the platform issues them. */
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { Command, Option } from "commander";
 import { SignJWT } from "jose";
 import type { Config } from "../config.ts";
@@ -77,7 +76,8 @@ async function signingSecret({ jwt, database }: Config): Promise<string> {
       "tokens are issued elsewhere: AUTH_JWKS_URL or AUTH_JWT_PUBLIC_KEY is set",
     );
   }
-  const path = join(database.dataDir, "dev-secret");
+  const { developmentFiles } = await import("../server/development.ts");
+  const path = developmentFiles(database.dataDir).secret;
   try {
     return (await readFile(path, "utf8")).trim();
   } catch (error) {

@@ -2,8 +2,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { ApiKeyGrant, type ApiKeySchema } from "../../gen/audit/v1/key_service_pb.ts";
 import { formatApiKeyId, formatTeamId } from "../ids.ts";
 import type { ApiKey, Grant } from "../store/keys.ts";
-import { encodeTime } from "./codec.ts";
 import type { Violations } from "./text.ts";
+import { encodeTime } from "./wire-time.ts";
 
 const wireGrants: Record<Grant, ApiKeyGrant> = {
   read: ApiKeyGrant.READ,

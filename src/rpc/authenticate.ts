@@ -3,7 +3,6 @@ import type { HandlerContext } from "@connectrpc/connect";
 import type { Logger } from "pino";
 import { AuditError } from "../errors.ts";
 import { formatApiKeyId } from "../ids.ts";
-import { apiKeyCacheMs } from "../limits.ts";
 import { type ApiKey, findKey, touchKey } from "../store/keys.ts";
 import type { Queryable } from "../store/pool.ts";
 import { ExpiringCache } from "./expiring-cache.ts";
@@ -24,6 +23,8 @@ export interface AuthenticateOptions {
   readonly logger: Logger;
   /** Full names of services that anyone may call (health, reflection). */
   readonly publicServices: readonly string[];
+  /** How long an API key may be believed without asking the database again. */
+  readonly apiKeyCacheMs: number;
 }
 
 /** The SHA-256 by which an API key's secret is found. */
@@ -86,6 +87,7 @@ function jwtAuthenticator(verify: JwtVerifier): (token: string) => Promise<Authe
 function apiKeyAuthenticator({
   db,
   logger,
+  apiKeyCacheMs,
 }: AuthenticateOptions): (secret: string) => Promise<Authenticated> {
   const known = new ExpiringCache<{ key: ApiKey | undefined }>(cachedCredentials, apiKeyCacheMs);
   const touched = new ExpiringCache<true>(cachedCredentials, touchEveryMs);

@@ -1,7 +1,6 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
-import * as wire from "../../gen/audit/v1/entry_pb.ts";
-import { type FieldViolation, invalidFields } from "../errors.ts";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type * as wire from "../../gen/audit/v1/entry_pb.ts";
+import { invalidFields } from "../errors.ts";
 import {
   describeIdMistake,
   type EntryId,
@@ -10,58 +9,24 @@ import {
   type PrefixRegistry,
   parseEntryId,
 } from "../ids.ts";
-import { entryLimits, requestLimits } from "../limits.ts";
-import type {
-  ActorType,
-  Details,
-  DetailsState,
-  Entry,
-  JsonObject,
-  Millis,
-  NewEntry,
-  Scope,
-  Status,
-} from "../log/entry.ts";
-import { type Conditions, countValues, type Filter, type TimeRange } from "../log/filter.ts";
+import { entryLimits } from "../limits.ts";
+import type { ActorType, Details, Entry, JsonObject, NewEntry } from "../log/entry.ts";
 import { encodedBytes } from "../log/size.ts";
 import { permittedActor, recorderOf, requestedTeam } from "./access.ts";
 import type { Principal } from "./principal.ts";
 import { canonicalAddress, checkMetadata, Violations } from "./text.ts";
+import { decodeTime, encodeTime } from "./wire-time.ts";
+import {
+  actorTypeNames,
+  actorTypes,
+  detailsStates,
+  scopeNames,
+  scopes,
+  statuses,
+  statusNames,
+} from "./wire-words.ts";
 
 /** The wire's shapes end here: handlers see the domain's, and the domain never sees the wire's. */
-
-const actorTypes: Record<ActorType, wire.ActorType> = {
-  user: wire.ActorType.USER,
-  api_key: wire.ActorType.API_KEY,
-  service: wire.ActorType.SERVICE,
-  system: wire.ActorType.SYSTEM,
-  anonymous: wire.ActorType.ANONYMOUS,
-};
-const scopes: Record<Scope, wire.EntryScope> = {
-  team: wire.EntryScope.TEAM,
-  admin: wire.EntryScope.ADMIN,
-};
-const statuses: Record<Status, wire.EntryStatus> = {
-  success: wire.EntryStatus.SUCCESS,
-  info: wire.EntryStatus.INFO,
-  warning: wire.EntryStatus.WARNING,
-  error: wire.EntryStatus.ERROR,
-};
-const detailsStates: Record<DetailsState, wire.DetailsState> = {
-  present: wire.DetailsState.PRESENT,
-  none: wire.DetailsState.NONE,
-  erased: wire.DetailsState.ERASED,
-};
-
-const actorTypeNames = inverse(actorTypes);
-const scopeNames = inverse(scopes);
-const statusNames = inverse(statuses);
-
-function inverse<Name extends string>(words: Record<Name, number>): ReadonlyMap<number, Name> {
-  return new Map(
-    (Object.entries(words) as [Name, number][]).map(([name, number]) => [number, name]),
-  );
-}
 
 /** What decoding an entry to record needs to know. */
 export interface EntryContext {
@@ -197,35 +162,6 @@ function present<T extends object>(members: { [K in keyof T]: T[K] | undefined }
   ) as T;
 }
 
-const firstSecond = -62_135_596_800n;
-const lastSecond = 253_402_300_799n;
-
-/** Whole milliseconds of a timestamp, finer parts cut off; undefined (and noted) if invalid. */
-export function decodeTime(
-  time: Timestamp,
-  field: string,
-  violations: Violations,
-): Millis | undefined {
-  if (time.seconds < firstSecond || time.seconds > lastSecond) {
-    violations.add(field, "must be in the years 0001 to 9999");
-    return undefined;
-  }
-  if (time.nanos < 0 || time.nanos > 999_999_999) {
-    violations.add(field, "must have nanos from 0 to 999,999,999");
-    return undefined;
-  }
-  return Number(time.seconds) * 1_000 + Math.floor(time.nanos / 1_000_000);
-}
-
-/** A time on the wire. */
-export function encodeTime(time: Millis): Timestamp {
-  const seconds = Math.floor(time / 1_000);
-  return create(TimestampSchema, {
-    seconds: BigInt(seconds),
-    nanos: (time - seconds * 1_000) * 1_000_000,
-  });
-}
-
 /** An entry on the wire. */
 export function encodeEntry(entry: Entry): MessageInitShape<typeof wire.AuditEntrySchema> {
   const { details, resource } = entry;
@@ -265,90 +201,4 @@ export function encodeEntry(entry: Entry): MessageInitShape<typeof wire.AuditEnt
     detailsDigest: entry.detailsDigest as Uint8Array<ArrayBuffer>,
     leafHash: entry.leafHash as Uint8Array<ArrayBuffer>,
   });
-}
-
-/**
- * Decodes a filter for a reader who may read the given scopes.
- *
- * @throws AuditError INVALID_FIELD with every mistake.
- */
-export function decodeFilter(
-  message: wire.EntryFilter | undefined,
-  readable: readonly Scope[],
-): Filter {
-  const violations = new Violations();
-  const include = decodeConditions(message, "filter", violations);
-  const exclude = decodeConditions(message?.exclude, "filter.exclude", violations);
-  if (message?.exclude?.exclude !== undefined) {
-    violations.add("filter.exclude.exclude", "must not be set");
-  }
-  if (countValues(include) + countValues(exclude) > requestLimits.filterValues) {
-    violations.add("filter", `must have at most ${requestLimits.filterValues} values in all`);
-  }
-  throwIfAny(violations.found);
-  return readable.length === Object.keys(scopes).length
-    ? { include, exclude }
-    : { include, exclude, visible: readable };
-}
-
-function decodeConditions(
-  message: wire.EntryFilter | undefined,
-  path: string,
-  violations: Violations,
-): Conditions {
-  const texts = (field: string, values: readonly string[] = []) => {
-    for (const [i, value] of values.entries()) {
-      violations.requiredText(`${path}.${field}[${i}]`, value);
-    }
-    return values;
-  };
-  const words = <Name>(
-    field: string,
-    values: readonly number[] = [],
-    names: ReadonlyMap<number, Name>,
-  ) =>
-    values.flatMap((value, i) => {
-      const name = names.get(value);
-      if (name !== undefined) return [name];
-      violations.add(
-        `${path}.${field}[${i}]`,
-        value === 0 ? "must not be unspecified" : `is not a known value: ${value}`,
-      );
-      return [];
-    });
-  const recordTime = decodeRange(message?.recordTime, `${path}.record_time`, violations);
-  const occurTime = decodeRange(message?.occurTime, `${path}.occur_time`, violations);
-  return {
-    resourceTypes: texts("resource_types", message?.resourceTypes),
-    resourceIds: texts("resource_ids", message?.resourceIds),
-    actions: texts("actions", message?.actions),
-    actorIds: texts("actor_ids", message?.actorIds),
-    actorTypes: words("actor_types", message?.actorTypes, actorTypeNames),
-    scopes: words("scopes", message?.scopes, scopeNames),
-    statuses: words("statuses", message?.statuses, statusNames),
-    requestIds: texts("request_ids", message?.requestIds),
-    ...(recordTime === undefined ? {} : { recordTime }),
-    ...(occurTime === undefined ? {} : { occurTime }),
-  };
-}
-
-function decodeRange(
-  message: wire.TimeRange | undefined,
-  path: string,
-  violations: Violations,
-): TimeRange | undefined {
-  if (message === undefined) return undefined;
-  const from = message.from && decodeTime(message.from, `${path}.from`, violations);
-  const to = message.to && decodeTime(message.to, `${path}.to`, violations);
-  if (message.from === undefined && message.to === undefined) {
-    violations.add(path, "must have `from` or `to`");
-  }
-  if (from !== undefined && to !== undefined && to <= from) {
-    violations.add(`${path}.to`, "must be after `from`");
-  }
-  return { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
-}
-
-function throwIfAny(violations: readonly FieldViolation[]): void {
-  if (violations.length > 0) throw invalidFields(violations);
 }

@@ -7,11 +7,11 @@ import { type ApiKey, insertKey, type NewApiKey } from "../store/keys.ts";
 import { requestedTeam, requireKeyAdmin } from "./access.ts";
 import { decodeGrants, encodeApiKey } from "./api-key-codec.ts";
 import { apiKeyPrefix, secretHash } from "./authenticate.ts";
-import { decodeTime } from "./codec.ts";
 import { apiKeyCreated } from "./own-acts.ts";
 import { authenticatedKey } from "./principal.ts";
 import type { Services } from "./services.ts";
 import { Violations } from "./text.ts";
+import { decodeTime } from "./wire-time.ts";
 
 /** Characters of a secret that are kept to recognise it by, its prefix included. */
 const hintCharacters = apiKeyPrefix.length + 4;

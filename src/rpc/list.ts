@@ -18,8 +18,9 @@ import {
 import { readHead, readWatermark, sequenceAt } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
-import { decodeFilter, encodeEntry } from "./codec.ts";
+import { encodeEntry } from "./codec.ts";
 import { decodeCursor, decodeGlobalCursor, encodeCursor, encodeGlobalCursor } from "./cursor.ts";
+import { decodeFilter } from "./filter-codec.ts";
 import { allTeamsRead } from "./own-acts.ts";
 import {
   decodeGlobalPageToken,

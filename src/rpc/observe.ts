@@ -8,7 +8,8 @@ import {
 } from "@connectrpc/connect";
 import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
-import type { Metrics } from "../server/metrics.ts";
+import type { Counter, Gauge, Histogram } from "prom-client";
+import { explainProtocolError } from "../errors.ts";
 
 /** The id of the call, the caller's or ours: printable ASCII, 1 to 256 bytes. */
 export const requestIdKey = createContextKey("", { description: "request id" });
@@ -20,7 +21,11 @@ const requestIdHeader = "x-request-id";
 /** What {@link observe} needs. */
 export interface ObserveOptions {
   logger: Logger;
-  metrics: Pick<Metrics, "calls" | "callSeconds" | "openStreams">;
+  metrics: {
+    calls: Counter<"method" | "code">;
+    callSeconds: Histogram<"method">;
+    openStreams: Gauge;
+  };
   /** Turns whatever was thrown into what the caller is sent; logs what it does not know. */
   rewrite: (error: unknown, requestId: string) => ConnectError;
   /** A monotonic clock, in milliseconds. */
@@ -51,10 +56,13 @@ export function observe(options: ObserveOptions): Observation {
       context.responseHeader.set(requestIdHeader, requestId);
       const call = new Call(options, context, requestId);
       context.values.set(callKey, call);
-      // A context is aborted at its end in any case, with the error if there was one. A stream's
-      // generator may be parked when its client leaves: the signal tells at once.
+      // A context is aborted at its end in any case, with the error if there was one, and before
+      // that is sent. A stream's generator may be parked when its client leaves: the signal tells
+      // at once.
       context.signal.addEventListener("abort", () => {
-        if (call.streams || !call.handled) call.end(endingCode(context.signal.reason));
+        const { reason } = context.signal;
+        if (!call.handled && reason instanceof ConnectError) explainProtocolError(reason);
+        if (call.streams || !call.handled) call.end(endingCode(reason));
       });
     },
 

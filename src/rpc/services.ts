@@ -20,6 +20,8 @@ export interface Services {
   readonly streams: StreamCounter;
   readonly streamMaxAgeMs: number;
   readonly heartbeatMs: number;
+  /** How often a stream's credential is looked at again. */
+  readonly credentialCheckMs: number;
   /** Aborts when the server begins to shut down. */
   readonly shutdown: AbortSignal;
 }

@@ -4,19 +4,21 @@ import { AuditError, invalidField, invalidFields } from "../errors.ts";
 import { followAllTeams, placeBefore } from "../feed/all-teams-subscription.ts";
 import { type Delivery, followTeam, type SubscriptionContext } from "../feed/team-subscription.ts";
 import type { TeamId } from "../ids.ts";
-import { requestLimits, scanLimits, streamLimits } from "../limits.ts";
+import { requestLimits, scanLimits } from "../limits.ts";
 import type { Filter } from "../log/filter.ts";
 import { type GlobalPosition, origin, type Position, positionAfter } from "../log/position.ts";
 import { placeWithin, readAcrossTeams, readLeafHash, readWindow } from "../store/entries.ts";
 import { type Head, sequenceAt } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
-import { decodeFilter, decodeTime, encodeEntry } from "./codec.ts";
+import { encodeEntry } from "./codec.ts";
 import { decodeCursor, decodeGlobalCursor, encodeCursor, encodeGlobalCursor } from "./cursor.ts";
+import { decodeFilter } from "./filter-codec.ts";
 import { allTeamsRead } from "./own-acts.ts";
 import { type Authenticated, authenticatedKey } from "./principal.ts";
 import type { Services } from "./services.ts";
 import { Violations } from "./text.ts";
+import { decodeTime } from "./wire-time.ts";
 
 /** Follows a log, or all of them. */
 export function stream(services: Services) {
@@ -154,7 +156,7 @@ function decodeLast(count: number): number {
  */
 function endOf(
   services: Services,
-  { recheck }: Authenticated,
+  { principal, recheck }: Authenticated,
   client: AbortSignal,
 ): Disposable & { readonly signal: AbortSignal } {
   const ending = new AbortController();
@@ -168,17 +170,25 @@ function endOf(
   const age = setTimeout(() => {
     ending.abort(new AuditError("STREAM_TOO_OLD", "the stream has reached its maximum age"));
   }, services.streamMaxAgeMs);
+  const validMs = (principal.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
+  const expiry =
+    validMs < services.streamMaxAgeMs
+      ? setTimeout(() => {
+          ending.abort(new AuditError("CREDENTIAL_EXPIRED", "the credential has expired"));
+        }, validMs)
+      : undefined;
   const credential = setInterval(() => {
     recheck().catch((error: unknown) => {
       // Only a credential that no longer holds ends the stream, not a database out of reach.
       if (error instanceof AuditError) ending.abort(error);
       else services.logger.warn({ err: error }, "a stream's credential could not be checked");
     });
-  }, streamLimits.credentialCheckMs);
+  }, services.credentialCheckMs);
   return {
     signal: ending.signal,
     [Symbol.dispose]: () => {
       clearTimeout(age);
+      clearTimeout(expiry);
       clearInterval(credential);
       client.removeEventListener("abort", onClient);
       services.shutdown.removeEventListener("abort", onShutdown);

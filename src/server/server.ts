@@ -9,7 +9,7 @@ import { Hints } from "../feed/hints.ts";
 import { Hub } from "../feed/hub.ts";
 import type { EntryId } from "../ids.ts";
 import { GroupCommit } from "../ingest/group-commit.ts";
-import { ingestLimits, requestLimits, shutdownMs, streamLimits } from "../limits.ts";
+import { apiKeyCacheMs, ingestLimits, requestLimits, shutdownMs, streamLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { everything } from "../log/filter.ts";
 import { authenticate } from "../rpc/authenticate.ts";
@@ -48,6 +48,8 @@ export interface ServerOverrides {
   readonly heartbeatMs?: number;
   readonly pollMs?: number;
   readonly stallMs?: number;
+  readonly credentialCheckMs?: number;
+  readonly apiKeyCacheMs?: number;
 }
 
 /** Starts a server: opens its database, wires its parts, listens. */
@@ -135,6 +137,7 @@ export async function startServer(
     streams: new StreamCounter(config.streamsPerPrincipal),
     streamMaxAgeMs: config.streamMaxAgeMs,
     heartbeatMs: overrides.heartbeatMs ?? streamLimits.heartbeatMs,
+    credentialCheckMs: overrides.credentialCheckMs ?? streamLimits.credentialCheckMs,
     shutdown: shutdown.signal,
   };
 
@@ -150,6 +153,7 @@ export async function startServer(
     logger,
     verifyJwt,
     publicServices: [Health.typeName, ServerReflection.typeName],
+    apiKeyCacheMs: overrides.apiKeyCacheMs ?? apiKeyCacheMs,
   });
   const rpc = rpcHandler({
     routes: (router) => {

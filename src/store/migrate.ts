@@ -100,7 +100,6 @@ async function readStatus(client: pg.Client): Promise<SchemaStatus> {
 }
 
 async function readApplied(client: pg.Client): Promise<string[]> {
-  // Not to_regclass, which fails where the role may not use the schema: here that reads as absent.
   const { rowCount } = await client.query(
     "SELECT FROM pg_catalog.pg_tables WHERE schemaname = $1 AND tablename = $2",
     [schema, table],

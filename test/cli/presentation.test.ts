@@ -57,7 +57,7 @@ describe("the table", () => {
     const line = entryTable(Number.POSITIVE_INFINITY, true).line(entry);
     expect(line).toContain("a bot with quite a long name 山田太郎 (api key)");
     expect(line).toContain("x".repeat(300));
-    expect(line).toContain("team-5b1f3a52  ");
+    expect(line).toContain("team-5b1f3a52-5c0e-4f0e-8f8b-3d2a6f9e7c11  ");
   });
 });
 

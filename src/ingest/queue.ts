@@ -1,0 +1,221 @@
+import {
+  AuditError,
+  databaseUnavailable,
+  deadlineExceeded,
+  isDatabaseUnavailable,
+} from "../errors.ts";
+import type { TeamId } from "../ids.ts";
+import type { ingestLimits } from "../limits.ts";
+import type { Entry, NewEntry } from "../log/entry.ts";
+
+/** The limits of a queue; by default those of `limits.ts`. */
+export type IngestLimits = Record<keyof typeof ingestLimits, number>;
+
+/** A call waiting for its entry. */
+export interface Call {
+  readonly entry: NewEntry;
+  readonly signal: AbortSignal;
+  /** Answers the call and counts it out. */
+  settle(outcome: Entry | Error): void;
+}
+
+/** One team's calls, first in, first out. */
+export interface Lane {
+  readonly teamId: TeamId;
+  readonly waiting: Call[];
+  /** Entries and bytes of the lane, those in flight included. */
+  entries: number;
+  bytes: number;
+  inFlight: boolean;
+  /** Its head was held by someone else: it is not waited for again, but tried. */
+  suspect: boolean;
+  /** Not before this time, by `performance.now()`. */
+  notBefore: number;
+}
+
+/** The calls of a transaction, by lane and in their order. */
+export type Batch = readonly { readonly lane: Lane; readonly calls: readonly Call[] }[];
+
+/**
+ * The calls that wait to be recorded, a lane for each team. A lane is in at most one batch at a
+ * time, so that a caller's order holds; lanes take turns.
+ */
+export class Queue {
+  readonly #limits: IngestLimits;
+  readonly #onChange: (entries: number, bytes: number) => void;
+  readonly #lanes = new Map<TeamId, Lane>();
+  /** Lanes with calls waiting and none in flight, longest waiting first. */
+  #ready: Lane[] = [];
+  #entries = 0;
+  #bytes = 0;
+  #refusal: Error | undefined;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(limits: IngestLimits, onChange: (entries: number, bytes: number) => void) {
+    this.#limits = limits;
+    this.#onChange = onChange;
+  }
+
+  /**
+   * Queues an entry; the promise is its call's answer. If the signal aborts while it waits, the
+   * call leaves the queue and ends with the signal's reason.
+   *
+   * @throws AuditError QUEUE_FULL, at once.
+   */
+  add(entry: NewEntry, signal: AbortSignal): Promise<Entry> {
+    if (signal.aborted) throw whyGivenUp(signal);
+    const lane = this.#lanes.get(entry.teamId) ?? emptyLane(entry.teamId);
+    this.#requireRoom(lane, entry);
+    const { promise, resolve, reject } = Promise.withResolvers<Entry>();
+    const onAbort = () => this.#abandon(lane, call);
+    const call: Call = {
+      entry,
+      signal,
+      settle: (outcome) => {
+        signal.removeEventListener("abort", onAbort);
+        this.#count(lane, entry, -1);
+        if (outcome instanceof Error) reject(outcome);
+        else resolve(outcome);
+      },
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.#lanes.set(lane.teamId, lane);
+    this.#count(lane, entry, 1);
+    if (lane.waiting.push(call) === 1 && !lane.inFlight) this.#ready.push(lane);
+    return promise;
+  }
+
+  /** Takes calls of ready lanes in turn, up to the limits of a transaction. */
+  take(now: number, oneLane: boolean): Batch {
+    const { transactionEntries, transactionBytes } = this.#limits;
+    const batch: { lane: Lane; calls: Call[] }[] = [];
+    const notYet: Lane[] = [];
+    let entries = 0;
+    let bytes = 0;
+    while (this.#ready.length > 0 && entries < transactionEntries) {
+      const lane = this.#ready.shift() as Lane;
+      if (lane.notBefore > now) {
+        notYet.push(lane);
+        continue;
+      }
+      let count = 0;
+      for (const { entry } of lane.waiting) {
+        if (entries === transactionEntries) break;
+        if (entries > 0 && bytes + entry.bytes > transactionBytes) break;
+        count += 1;
+        entries += 1;
+        bytes += entry.bytes;
+      }
+      if (count === 0) {
+        notYet.push(lane);
+        break;
+      }
+      lane.inFlight = true;
+      batch.push({ lane, calls: lane.waiting.splice(0, count) });
+      if (oneLane || lane.waiting.length > 0) break;
+    }
+    this.#ready = [...notYet, ...this.#ready];
+    return batch;
+  }
+
+  /**
+   * Back to the front of the lane, to be taken again; calls that have been given up meanwhile
+   * end, for the cause if it was the database.
+   */
+  putBack(lane: Lane, calls: readonly Call[], cause?: unknown): void {
+    const wanted = calls.filter(({ signal }) => !signal.aborted && this.#refusal === undefined);
+    lane.waiting.unshift(...wanted);
+    for (const call of calls) {
+      if (call.signal.aborted) call.settle(whyGivenUp(call.signal, cause));
+      else if (this.#refusal !== undefined) call.settle(this.#refusal);
+    }
+  }
+
+  /** A batch's transaction is over: its lanes may be taken again. */
+  release(batch: Batch): void {
+    for (const { lane } of batch) {
+      lane.inFlight = false;
+      if (lane.waiting.length > 0) this.#ready.push(lane);
+      this.#forget(lane);
+    }
+  }
+
+  /** When the first waiting lane may be taken, by `performance.now()`; undefined if none waits. */
+  get nextAt(): number | undefined {
+    let first: number | undefined;
+    for (const { notBefore } of this.#ready) {
+      if (first === undefined || notBefore < first) first = notBefore;
+    }
+    return first;
+  }
+
+  /** Resolves when every call has been answered. */
+  async empty(): Promise<void> {
+    if (this.#entries === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  /** Ends every waiting call with the refusal, and those in flight if they would wait again. */
+  refuse(refusal: Error): void {
+    this.#refusal = refusal;
+    this.#ready = [];
+    for (const lane of [...this.#lanes.values()]) {
+      for (const call of lane.waiting.splice(0)) call.settle(refusal);
+    }
+  }
+
+  #requireRoom(lane: Lane, entry: NewEntry): void {
+    const { queueEntries, queueBytes, teamShare } = this.#limits;
+    const over = (entries: number, bytes: number, share: number) =>
+      entries + 1 > queueEntries * share || bytes + entry.bytes > queueBytes * share;
+    const full = over(this.#entries, this.#bytes, 1);
+    if (!full && !over(lane.entries, lane.bytes, teamShare)) return;
+    throw new AuditError("QUEUE_FULL", "too many entries are waiting to be recorded", {
+      metadata: { limit: full ? "ingest_queue" : "ingest_queue_team" },
+      retryDelayMs: 1_000,
+    });
+  }
+
+  #abandon(lane: Lane, call: Call): void {
+    const index = lane.waiting.indexOf(call);
+    // In a transaction: it is recorded, though nobody waits for the answer.
+    if (index === -1) return;
+    lane.waiting.splice(index, 1);
+    if (lane.waiting.length === 0) this.#ready = this.#ready.filter((other) => other !== lane);
+    call.settle(whyGivenUp(call.signal));
+  }
+
+  #count(lane: Lane, entry: NewEntry, sign: 1 | -1): void {
+    lane.entries += sign;
+    lane.bytes += sign * entry.bytes;
+    this.#entries += sign;
+    this.#bytes += sign * entry.bytes;
+    this.#onChange(this.#entries, this.#bytes);
+    this.#forget(lane);
+    if (this.#entries === 0) this.#onEmpty?.();
+  }
+
+  #forget(lane: Lane): void {
+    if (lane.entries === 0 && !lane.inFlight) this.#lanes.delete(lane.teamId);
+  }
+}
+
+function emptyLane(teamId: TeamId): Lane {
+  return {
+    teamId,
+    waiting: [],
+    entries: 0,
+    bytes: 0,
+    inFlight: false,
+    suspect: false,
+    notBefore: 0,
+  };
+}
+
+/** Why a call that is no longer waited for ends. */
+function whyGivenUp(signal: AbortSignal, cause?: unknown): Error {
+  if (isDatabaseUnavailable(cause)) return databaseUnavailable(cause);
+  return signal.reason instanceof Error ? signal.reason : deadlineExceeded();
+}
