@@ -109,10 +109,12 @@ CREATE TABLE control_plane.audit_log_tiles (
   level      smallint NOT NULL,
   tile_index bigint   NOT NULL,
   hashes     bytea    NOT NULL,
+  root       bytea    NOT NULL,
   CONSTRAINT audit_log_tiles_pkey PRIMARY KEY (team_id, level, tile_index),
   CONSTRAINT audit_log_tiles_level_check CHECK (level >= 0),
   CONSTRAINT audit_log_tiles_tile_index_check CHECK (tile_index >= 0),
-  CONSTRAINT audit_log_tiles_hashes_check CHECK (octet_length(hashes) = 256 * 32)
+  CONSTRAINT audit_log_tiles_hashes_check CHECK (octet_length(hashes) = 256 * 32),
+  CONSTRAINT audit_log_tiles_root_check CHECK (octet_length(root) = 32)
 );
 
 -- Hashes do not compress; PLAIN storage would not fit a page.
@@ -120,7 +122,9 @@ ALTER TABLE control_plane.audit_log_tiles ALTER COLUMN hashes SET STORAGE EXTERN
 
 COMMENT ON TABLE control_plane.audit_log_tiles IS
   'Full tiles of each team''s Merkle tree, as in C2SP tlog-tiles: 256 hashes of 32 bytes. '
-  'The partial ones are computed from leaf_hash.';
+  'Partial ones are made of leaf_hash, or of the roots of the tiles below.';
+COMMENT ON COLUMN control_plane.audit_log_tiles.root IS
+  'The root of the tile''s 256 hashes, which is one hash of the tile above.';
 
 CREATE TABLE control_plane.api_keys (
   team_id       uuid           NOT NULL,

@@ -41,7 +41,10 @@ const algorithms = [
  * `.env.example` repeat and a test compares.
  */
 export const environment = z.object({
-  NODE_ENV: z.string().optional().describe("`production` refuses development credentials."),
+  NODE_ENV: z
+    .string()
+    .optional()
+    .describe("`production` refuses development credentials, and so does `DATABASE_URL`."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PORT: wholeNumber(0, 65_535).default(8080).describe("Port to listen on; 0 takes a free one."),
   DATABASE_URL: z
@@ -61,8 +64,12 @@ export const environment = z.object({
     .string()
     .min(1)
     .optional()
-    .describe("PEM certificate chain; with it the port speaks TLS."),
-  TLS_KEY_FILE: z.string().min(1).optional().describe("PEM private key of the certificate."),
+    .describe("File with a PEM certificate chain; with it the port speaks TLS."),
+  TLS_KEY_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("File with the PEM private key of the certificate."),
   CORS_ORIGINS: list.default([]).describe("Origins of browser clients, comma-separated, exact."),
   ID_PREFIXES: z
     .string()
@@ -77,7 +84,7 @@ export const environment = z.object({
   AUTH_JWT_PUBLIC_KEY: z
     .string()
     .optional()
-    .describe("A PEM public key that signs JWTs; `\\n` may stand for line ends."),
+    .describe("A PEM public key that checks JWTs; `\\n` may stand for line ends."),
   AUTH_JWT_SECRET: z
     .string()
     .min(32)

@@ -44,8 +44,8 @@ Annals is ready at ${url}
       -H "Authorization: Bearer $(cat ${token})" -H "Content-Type: application/json" \\
       -d '{"entry": {"action": "create", "resource": {"type": "snapshot", "id": "nightly"}}}'
 
-  Watch the trail:       npm run annals -- tail
-  Look at what is there: npm run annals -- list
+  Watch the trail:       npx annals tail
+  Look at what is there: npx annals list
 
 `;
 }

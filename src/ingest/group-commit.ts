@@ -29,7 +29,7 @@ const retryDelayMs = { first: 20, most: 1_000 };
 /** How long a team whose head is held is left alone before it is tried again. */
 const busyDelayMs = 50;
 /** SQLSTATE classes that one entry's values cause: data exceptions, constraints, limits. */
-const entryAtFault = /^(22|23|54)/;
+const valueRefused = /^(22|23|54)/;
 const lockNotAvailable = "55P03";
 
 /**
@@ -113,7 +113,7 @@ export class GroupCommit {
     for (const { lane, calls } of unanswered.toReversed()) this.#queue.putBack(lane, calls, cause);
   }
 
-  /** Tries a batch in one transaction, or in halves if the database refuses an entry of it. */
+  /** Tries a batch in one transaction, or in halves if one of its entries makes it fail. */
   async #attempt(batch: Batch): Promise<Attempt> {
     const entries = distinctEntries(batch);
     const suspects = batch.filter(({ lane }) => lane.suspect).map(({ lane }) => lane.teamId);
@@ -122,7 +122,9 @@ export class GroupCommit {
     try {
       result = await this.#options.append(entries, { skipIfBusy: new Set(suspects) });
     } catch (error) {
-      if (!entryAtFault.test(sqlState(error))) return this.#failed(batch, error);
+      // A RangeError is a head that contradicts itself: nothing that another try would mend.
+      const oneAtFault = valueRefused.test(sqlState(error)) || error instanceof RangeError;
+      if (!oneAtFault) return this.#failed(batch, error);
       if (entries.length === 1) return this.#refused(batch, error);
       const [first, second] = halves(batch);
       const { unanswered, cause } = await this.#attempt(first);
@@ -152,8 +154,9 @@ export class GroupCommit {
     const { logger, metrics } = this.#options;
     metrics.retried();
     if (sqlState(error) === lockNotAvailable) {
-      // Which of the heads is held, the next try shows, by waiting for none of them.
-      for (const { lane } of batch) lane.suspect = true;
+      // Which heads are held, the next tries show, by waiting for none. Where one is there may be
+      // more (a frozen replica held all of a batch), and each wait costs the others theirs.
+      this.#queue.suspectAll();
     } else {
       this.#failures += 1;
       const delay = Math.min(retryDelayMs.most, retryDelayMs.first * 2 ** (this.#failures - 1));
@@ -163,10 +166,12 @@ export class GroupCommit {
     return { unanswered: batch, cause: error };
   }
 
-  /** The database refused the values of a batch's one entry. */
+  /** A batch of one entry that cannot be recorded. */
   #refused(batch: Batch, error: unknown): Attempt {
-    this.#options.logger.error({ err: error }, "the database refused an entry");
-    const refusal = invalidField("entry", "the database refuses its values");
+    this.#options.logger.error({ err: error }, "an entry cannot be recorded");
+    const refusal = valueRefused.test(sqlState(error))
+      ? invalidField("entry", "the database refuses its values")
+      : new AuditError("INTERNAL", "internal error", { cause: error });
     for (const { calls } of batch) for (const call of calls) call.settle(refusal);
     return { unanswered: [] };
   }

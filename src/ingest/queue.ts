@@ -100,7 +100,8 @@ export class Queue {
       }
       let count = 0;
       for (const { entry } of lane.waiting) {
-        if (entries === transactionEntries) break;
+        // Of a team whose head may be held, one call is enough to find out.
+        if (entries === transactionEntries || (lane.suspect && count === 1)) break;
         if (entries > 0 && bytes + entry.bytes > transactionBytes) break;
         count += 1;
         entries += 1;
@@ -112,7 +113,7 @@ export class Queue {
       }
       lane.inFlight = true;
       batch.push({ lane, calls: lane.waiting.splice(0, count) });
-      if (oneLane || lane.waiting.length > 0) break;
+      if (oneLane || (lane.waiting.length > 0 && !lane.suspect)) break;
     }
     this.#ready = [...notYet, ...this.#ready];
     return batch;
@@ -129,6 +130,11 @@ export class Queue {
       if (call.signal.aborted) call.settle(whyGivenUp(call.signal, cause));
       else if (this.#refusal !== undefined) call.settle(this.#refusal);
     }
+  }
+
+  /** From now on the head of every team that has calls is tried before it is waited for. */
+  suspectAll(): void {
+    for (const lane of this.#lanes.values()) lane.suspect = true;
   }
 
   /** A batch's transaction is over: its lanes may be taken again. */

@@ -1,7 +1,7 @@
-import { hash } from "node:crypto";
 import { formatEntryId, formatTeamId } from "../ids.ts";
 import type { Details, Entry, JsonObject } from "./entry.ts";
 import { canonicalJson } from "./jcs.ts";
+import { sha256 } from "./sha256.ts";
 
 /** Bytes of a details salt. */
 export const saltBytes = 32;
@@ -16,17 +16,16 @@ export type LeafFields = Omit<
  * The digest that commits to the details: SHA-256 of the salt followed by the details' canonical
  * JSON, by their wire names and nested as on the wire; `{}` when there are none. 32 bytes.
  */
-export function detailsDigest(salt: Uint8Array, details: Details): Buffer {
-  const text = Buffer.from(canonicalJson(wireDetails(details)));
-  return hash("sha256", Buffer.concat([salt, text]), "buffer");
+export function detailsDigest(salt: Uint8Array, details: Details): Uint8Array {
+  return sha256(salt, Buffer.from(canonicalJson(wireDetails(details))));
 }
 
 /**
  * The RFC 6962 leaf hash of an entry: SHA-256 of a zero byte and the entry's canonical JSON,
  * leaf format version 1. A pure function of what the API returns. 32 bytes.
  */
-export function leafHash(entry: LeafFields): Buffer {
-  return hash("sha256", `\0${leafText(entry)}`, "buffer");
+export function leafHash(entry: LeafFields): Uint8Array {
+  return sha256(Buffer.from(`\0${leafText(entry)}`));
 }
 
 /** The canonical JSON (RFC 8785) that an entry's leaf hash is taken of. */

@@ -87,6 +87,7 @@ function measure(
     violations.add(field, `must be at most ${entryLimits.metadataDepth} levels deep`);
     return { value: null, bytes: 0 };
   }
+  // Every item is followed by a comma and a space but the last.
   let bytes = 2;
   if (isArray(value)) {
     const items = value.map((item) => {
@@ -94,7 +95,7 @@ function measure(
       bytes += part.bytes + 2;
       return part.value;
     });
-    return { value: items, bytes };
+    return { value: items, bytes: items.length === 0 ? bytes : bytes - 2 };
   }
   const members: [string, Json][] = [];
   for (const [key, member] of Object.entries(value)) {
@@ -103,7 +104,10 @@ function measure(
     bytes += Buffer.byteLength(JSON.stringify(key)) + part.bytes + 4;
     members.push([key, part.value]);
   }
-  return { value: Object.fromEntries(members), bytes };
+  return {
+    value: Object.fromEntries(members),
+    bytes: members.length === 0 ? bytes : bytes - 2,
+  };
 }
 
 function isArray(value: Json): value is readonly Json[] {

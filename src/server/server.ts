@@ -15,7 +15,6 @@ import { everything } from "../log/filter.ts";
 import { authenticate } from "../rpc/authenticate.ts";
 import { deadline } from "../rpc/deadline.ts";
 import { createJwtVerifier } from "../rpc/jwt.ts";
-import { observe } from "../rpc/observe.ts";
 import { apiRoutes, apiServices } from "../rpc/routes.ts";
 import type { Services } from "../rpc/services.ts";
 import { StreamCounter } from "../rpc/stream-counter.ts";
@@ -30,6 +29,7 @@ import { createHealth, healthRoutes } from "./health.ts";
 import { httpRoutes, withCors } from "./http.ts";
 import { listen } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
+import { observe } from "./observe.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { rpcHandler } from "./rpc-handler.ts";
 

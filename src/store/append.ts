@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import type pg from "pg";
 import type { EntryId, TeamId } from "../ids.ts";
-import { type Entry, hasDetails, type Millis, type NewEntry } from "../log/entry.ts";
+import type { Entry, Millis, NewEntry } from "../log/entry.ts";
+import { type Extension, extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
 import { timeText } from "../log/filter.ts";
-import { detailsDigest, leafHash, saltBytes } from "../log/leaf.ts";
 import {
   type EntryRow,
   entryColumns,
@@ -11,6 +10,7 @@ import {
   insertStatement,
   insertValues,
 } from "./rows.ts";
+import { insertTile } from "./tiles.ts";
 
 /** What became of the entries given to {@link append}, once COMMIT has been said. */
 export interface Appended {
@@ -46,20 +46,15 @@ export async function append(
 ): Promise<Appended> {
   const session = await pool.connect();
   let failure: Error | undefined;
-  const onError = (error: Error) => {
-    failure = error;
-  };
-  session.on("error", onError);
   try {
     const { result, commit } = await transact(session, entries, options);
     // After a failed statement COMMIT itself succeeds, with the tag of the rollback it was.
     if (commit !== "COMMIT") throw new Error(`COMMIT was answered with ${commit}`);
     return result;
   } catch (error) {
-    failure ??= error instanceof Error ? error : new Error(String(error));
+    failure = error instanceof Error ? error : new Error(String(error));
     throw error;
   } finally {
-    session.off("error", onError);
     // A session that failed is closed: the server ends its transaction, whatever its state.
     session.release(failure);
   }
@@ -83,12 +78,13 @@ async function transact(
     missing.length === 0 ? first : await createHeads(session, missing).then(read);
   if (alongside !== undefined) await alongside(session);
 
-  const { appended, grown } = assignPositions(entries, heads, { now, recorded });
+  const { appended, ends, tiles } = extendLogs(entries, heads, byTeamAndId(recorded), now);
   const statements: Promise<pg.QueryResult>[] = [];
   if (appended.length > 0) {
     statements.push(
       session.query({ name: "insert", text: insertStatement, values: insertValues(appended) }),
-      session.query({ name: "grow", text: growStatement, values: growValues(grown) }),
+      ...tiles.map((tile) => insertTile(session, tile)),
+      session.query({ name: "grow", text: growStatement, values: growValues(ends) }),
     );
   }
   const answers = await inOrder([...statements, session.query("COMMIT")]);
@@ -103,7 +99,7 @@ async function transact(
 }
 
 interface Locked {
-  heads: ReadonlyMap<TeamId, HeadRow>;
+  heads: ReadonlyMap<TeamId, LogEnd>;
   now: Millis;
   recorded: readonly Entry[];
 }
@@ -126,7 +122,15 @@ async function lockAndRead(
   ]);
   const now = clock.rows[0]?.now;
   if (now === undefined) throw new Error("the database did not tell the time");
-  const heads = new Map([...held, ...skipped].map((head) => [head.team_id, head]));
+  const heads = new Map(
+    [...held, ...skipped].map((head) => [
+      head.team_id,
+      {
+        lastRecordTime: head.last_record_time ?? undefined,
+        frontier: frontierFrom(head.size, head.frontier),
+      },
+    ]),
+  );
   return { heads, now, recorded };
 }
 
@@ -145,6 +149,7 @@ interface HeadRow {
   team_id: TeamId;
   size: bigint;
   last_record_time: Millis | null;
+  frontier: Buffer;
 }
 
 async function lockHeads(
@@ -160,7 +165,7 @@ async function lockHeads(
       : ["lock-many", "team_id = ANY($1::uuid[])", teams];
   const { rows } = await session.query<HeadRow>({
     name: `${name} ${wait}`,
-    text: `SELECT team_id, size, last_record_time FROM control_plane.audit_log_heads
+    text: `SELECT team_id, size, last_record_time, frontier FROM control_plane.audit_log_heads
       WHERE ${condition} ORDER BY team_id FOR UPDATE ${wait}`,
     values: [value],
   });
@@ -172,7 +177,7 @@ async function findMissing(
   session: pg.ClientBase,
   patient: readonly TeamId[],
   impatient: readonly TeamId[],
-  heads: ReadonlyMap<TeamId, HeadRow>,
+  heads: ReadonlyMap<TeamId, LogEnd>,
 ): Promise<TeamId[]> {
   const missing = patient.filter((team) => !heads.has(team));
   const doubtful = impatient.filter((team) => !heads.has(team));
@@ -194,84 +199,46 @@ async function createHeads(session: pg.ClientBase, teams: readonly TeamId[]): Pr
   });
 }
 
-/** Entries already in the logs under the given ids. */
+/**
+ * Entries already in the logs under the given ids: a probe of the unique index for each id. Left
+ * to choose, the planner reads a whole log while the table has no statistics yet.
+ */
 async function findRecorded(
   session: pg.ClientBase,
   entries: readonly NewEntry[],
 ): Promise<Entry[]> {
-  const teams = new Set(entries.map((entry) => entry.teamId));
+  const teams = entries.map((entry) => entry.teamId);
   const ids = entries.map((entry) => entry.id);
-  const { rows } =
-    teams.size === 1
-      ? await session.query<EntryRow>({
-          name: "recorded-one",
-          text: `SELECT ${entryColumns} FROM control_plane.audit_logs
-            WHERE team_id = $1 AND id = ANY($2::uuid[])`,
-          values: [[...teams][0], ids],
-        })
-      : await session.query<EntryRow>({
-          name: "recorded-many",
-          text: `SELECT ${entryColumns} FROM control_plane.audit_logs
-            WHERE (team_id, id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))`,
-          values: [entries.map((entry) => entry.teamId), ids],
-        });
+  const oneTeam = teams.every((team) => team === teams[0]);
+  const [wanted, team] = oneTeam
+    ? ["unnest($2::uuid[]) AS wanted (id)", "$1"]
+    : ["unnest($1::uuid[], $2::uuid[]) AS wanted (team_id, id)", "wanted.team_id"];
+  const { rows } = await session.query<EntryRow>({
+    name: oneTeam ? "recorded-one" : "recorded-many",
+    text: `SELECT recorded.* FROM ${wanted}, LATERAL (
+        SELECT ${entryColumns} FROM control_plane.audit_logs
+        WHERE team_id = ${team} AND id = wanted.id LIMIT 1
+      ) AS recorded`,
+    values: [oneTeam ? teams[0] : teams, ids],
+  });
   return rows.map(entryFromRow);
 }
 
-interface GrownHead {
-  teamId: TeamId;
-  size: bigint;
-  lastRecordTime: Millis;
-}
-
-/** Gives each new entry its sequence, times, digest and leaf; in the order given, per team. */
-function assignPositions(
-  entries: readonly NewEntry[],
-  heads: ReadonlyMap<TeamId, HeadRow>,
-  { now, recorded }: { now: Millis; recorded: readonly Entry[] },
-): { appended: Entry[]; grown: GrownHead[] } {
-  const known = byTeamAndId(recorded);
-  const grown = new Map<TeamId, GrownHead>();
-  const appended: Entry[] = [];
-  for (const entry of entries) {
-    const head = heads.get(entry.teamId);
-    if (head === undefined || known.get(entry.teamId)?.has(entry.id)) continue;
-    let next = grown.get(entry.teamId);
-    if (next === undefined) {
-      const lastRecordTime = Math.max(now, head.last_record_time ?? now);
-      next = { teamId: entry.teamId, size: head.size, lastRecordTime };
-      grown.set(entry.teamId, next);
-    }
-    next.size += 1n;
-    appended.push(record(entry, next.size, next.lastRecordTime));
-  }
-  return { appended, grown: [...grown.values()] };
-}
-
-function record(entry: NewEntry, sequence: bigint, recordTime: Millis): Entry {
-  const detailsSalt = randomBytes(saltBytes);
-  const leaf = { ...entry, recordTime, detailsDigest: detailsDigest(detailsSalt, entry.details) };
-  return {
-    ...leaf,
-    sequence,
-    detailsState: hasDetails(entry.details) ? "present" : "none",
-    detailsSalt,
-    leafHash: leafHash(leaf),
-  };
-}
-
 const growStatement = `UPDATE control_plane.audit_log_heads AS head
-  SET size = grown.size, last_record_time = grown.last_record_time
-  FROM unnest($1::uuid[], $2::bigint[], $3::text[]::timestamptz[])
-    AS grown (team_id, size, last_record_time)
+  SET size = grown.size, last_record_time = grown.last_record_time, frontier = grown.frontier
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[]::timestamptz[], $4::text[]::bytea[])
+    AS grown (team_id, size, last_record_time, frontier)
   WHERE head.team_id = grown.team_id`;
 
-function growValues(heads: readonly GrownHead[]): unknown[] {
-  return [
-    heads.map((head) => head.teamId),
-    heads.map((head) => String(head.size)),
-    heads.map((head) => timeText(head.lastRecordTime)),
-  ];
+function growValues(ends: Extension["ends"]): string[][] {
+  const values: [string[], string[], string[], string[]] = [[], [], [], []];
+  for (const [teamId, { recordTime, frontier }] of ends) {
+    values[0].push(teamId);
+    values[1].push(String(frontier.size));
+    values[2].push(timeText(recordTime));
+    values[3].push(`\\x${Buffer.concat(frontier.hashes).toString("hex")}`);
+  }
+  return values;
 }
 
 function byTeamAndId(entries: readonly Entry[]): Map<TeamId, Map<EntryId, Entry>> {

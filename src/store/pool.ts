@@ -76,7 +76,7 @@ export function openPools(
     max: database.singleSession ? 1 : writers,
     idleTimeoutMillis: 0,
   } as pg.PoolConfig);
-  write.on("error", onError);
+  write.on("error", onError).on("connect", survive);
   if (database.singleSession) return { read: write, write, close: () => write.end() };
   const read = new pg.Pool({
     ...common,
@@ -85,7 +85,7 @@ export function openPools(
     max: 8,
     idleTimeoutMillis: 60_000,
   });
-  read.on("error", onError);
+  read.on("error", onError).on("connect", survive);
   return {
     read,
     write,
@@ -93,4 +93,13 @@ export function openPools(
       await Promise.all([read.end(), write.end()]);
     },
   };
+}
+
+/**
+ * A session can break at any moment, even in the chunk of bytes that made it ready and before its
+ * user holds it. Its statements fail then and the pool drops it; unheard, the event would end the
+ * process.
+ */
+function survive(session: pg.PoolClient): void {
+  session.on("error", () => undefined);
 }

@@ -12,8 +12,8 @@ import { createGrpcWebTransport } from "@connectrpc/connect-web";
 import pino from "pino";
 import { describe, expect, test } from "vitest";
 import { AuditService, GetRequestSchema } from "../../gen/audit/v1/audit_service_pb.ts";
-import { observe, requestIdKey } from "../../src/rpc/observe.ts";
 import { createMetrics } from "../../src/server/metrics.ts";
+import { observe, requestIdKey } from "../../src/server/observe.ts";
 import { gate, serve } from "./serving.ts";
 
 const get = "audit.v1.AuditService/Get";

@@ -67,8 +67,8 @@ describe.each(databases)("an entry stored in %s", (_, withDatabase) => {
               for (const entry of stored) {
                 expect(entry.detailsSalt).toBeDefined();
                 const digest = detailsDigest(entry.detailsSalt ?? Buffer.alloc(0), entry.details);
-                expect(digest.equals(entry.detailsDigest)).toBe(true);
-                expect(leafHash(entry).equals(entry.leafHash)).toBe(true);
+                expect(Buffer.from(digest).equals(entry.detailsDigest)).toBe(true);
+                expect(Buffer.from(leafHash(entry)).equals(entry.leafHash)).toBe(true);
               }
             },
           ),

@@ -22,7 +22,7 @@ export const file_audit_v1_error_reason: GenFile = /*@__PURE__*/
  *
  *     {"code": "already_exists", "message": "…", "details": [{"type": "google.rpc.ErrorInfo",
  *       "debug": {"reason": "ID_CONFLICT", "domain": "audit.v1",
- *                 "metadata": {"id": "log-…", "sequence": "17"}}}]}
+ *                 "metadata": {"id": "log-…"}}}]}
  *
  * @generated from enum audit.v1.ErrorReason
  */
@@ -232,7 +232,7 @@ export const ErrorReason = {
  *
  *     {"code": "already_exists", "message": "…", "details": [{"type": "google.rpc.ErrorInfo",
  *       "debug": {"reason": "ID_CONFLICT", "domain": "audit.v1",
- *                 "metadata": {"id": "log-…", "sequence": "17"}}}]}
+ *                 "metadata": {"id": "log-…"}}}]}
  *
  * @generated from enum audit.v1.ErrorReason
  */

@@ -1,0 +1,23 @@
+# The service and its CLI. Node runs the TypeScript sources as they are; nothing is built.
+FROM node:26-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+
+FROM node:26-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY migrations ./migrations
+COPY gen ./gen
+COPY src ./src
+# Nothing is written: the database is elsewhere, and logs go to standard output.
+USER node
+EXPOSE 8080
+# Alive, not ready: a server that waits for its database must not be restarted for it.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+  CMD ["node", "--eval", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# No shell in between, so that SIGTERM reaches the server.
+ENTRYPOINT ["node", "src/cli/main.ts"]
+CMD ["serve"]

@@ -1,0 +1,76 @@
+import { randomBytes } from "node:crypto";
+import type { EntryId, TeamId } from "../ids.ts";
+import { type Entry, hasDetails, type Millis, type NewEntry } from "./entry.ts";
+import { detailsDigest, leafHash, saltBytes } from "./leaf.ts";
+import { Frontier } from "./merkle.ts";
+import { sha256 } from "./sha256.ts";
+import { type Tile, tileOf } from "./tile.ts";
+
+/** The end of a team's log, as the next entry needs it. */
+export interface LogEnd {
+  readonly lastRecordTime: Millis | undefined;
+  readonly frontier: Frontier;
+}
+
+/** What new entries make of their logs. */
+export interface Extension {
+  /** The entries with their positions, times, digests and leaves. */
+  readonly appended: readonly Entry[];
+  /** The new ends of the logs that have grown. */
+  readonly ends: ReadonlyMap<TeamId, { readonly recordTime: Millis; readonly frontier: Frontier }>;
+  /** Tiles that have become full, lower levels first within a log. */
+  readonly tiles: readonly Tile[];
+}
+
+/** By team and then id. */
+export type EntriesById = ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>>;
+
+/**
+ * Appends entries to the logs whose ends are given, in the order given; entries of other logs
+ * and those already recorded are passed over. The frontiers given are extended in place.
+ *
+ * The record time is `now`, or the log's last one if that is later.
+ */
+export function extendLogs(
+  entries: readonly NewEntry[],
+  logs: ReadonlyMap<TeamId, LogEnd>,
+  recorded: EntriesById,
+  now: Millis,
+): Extension {
+  const appended: Entry[] = [];
+  const ends = new Map<TeamId, { recordTime: Millis; frontier: Frontier }>();
+  const tiles: Tile[] = [];
+  for (const entry of entries) {
+    const { teamId } = entry;
+    const log = logs.get(teamId);
+    if (log === undefined || recorded.get(teamId)?.has(entry.id)) continue;
+    const recordTime = Math.max(now, log.lastRecordTime ?? now);
+    const next = record(entry, log.frontier.size + 1n, recordTime);
+    log.frontier.append(next.leafHash, (subtree) => {
+      const tile = tileOf(teamId, subtree);
+      if (tile !== undefined) tiles.push(tile);
+    });
+    appended.push(next);
+    ends.set(teamId, { recordTime, frontier: log.frontier });
+  }
+  return { appended, ends, tiles };
+}
+
+function record(entry: NewEntry, sequence: bigint, recordTime: Millis): Entry {
+  const detailsSalt = randomBytes(saltBytes);
+  const leaf = { ...entry, recordTime, detailsDigest: detailsDigest(detailsSalt, entry.details) };
+  return {
+    ...leaf,
+    sequence,
+    detailsState: hasDetails(entry.details) ? "present" : "none",
+    detailsSalt,
+    leafHash: leafHash(leaf),
+  };
+}
+
+/** The log's frontier from the hashes that its head stores, 32 bytes each. */
+export function frontierFrom(size: bigint, hashes: Uint8Array): Frontier {
+  const list: Uint8Array[] = [];
+  for (let at = 0; at < hashes.length; at += 32) list.push(hashes.subarray(at, at + 32));
+  return new Frontier(sha256, size, list);
+}

@@ -1,0 +1,349 @@
+import { setImmediate as turn } from "node:timers/promises";
+import { expect, test } from "vitest";
+import type { AuditError } from "../../src/errors.ts";
+import type { Entry, NewEntry } from "../../src/log/entry.ts";
+import { databaseError, FakeLog, groupCommitOver, newEntry, newTeam } from "./fake-log.ts";
+
+const never = new AbortController().signal;
+
+function ids(entries: readonly { id: string }[]): string[] {
+  return entries.map(({ id }) => id);
+}
+
+/** What a call came to: the sequence, or the reason of its failure. */
+async function outcome(call: Promise<Entry>): Promise<bigint | string> {
+  return call.then(
+    ({ sequence }) => sequence,
+    (error: AuditError) => error.reason ?? error.message,
+  );
+}
+
+test("an idle queue takes a call at once, with all that arrive in the same turn", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const team = newTeam();
+  const calls = [1, 2, 3].map(() => queue.record(newEntry(team), never));
+  const { entries, commit } = await log.next();
+  expect(entries).toHaveLength(3);
+  commit();
+  expect((await Promise.all(calls)).map(({ sequence }) => sequence)).toEqual([1n, 2n, 3n]);
+});
+
+test("calls gather while transactions are in flight, of which there are two at most", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const [a, b, c] = [newTeam(), newTeam(), newTeam()];
+  const calls = [queue.record(newEntry(a), never)];
+  const first = await log.next();
+  calls.push(queue.record(newEntry(b), never));
+  const second = await log.next();
+  for (const team of [a, b, c, c, a]) {
+    calls.push(queue.record(newEntry(team), never));
+    await turn();
+  }
+  expect(log.transactions).toHaveLength(2);
+  first.commit();
+  const third = await log.next();
+  // Team b is in the transaction still in flight.
+  expect(third.entries.map(({ teamId }) => teamId).sort()).toEqual([a, a, c, c].sort());
+  second.commit();
+  third.commit();
+  const fourth = await log.next();
+  expect(fourth.entries.map(({ teamId }) => teamId)).toEqual([b]);
+  fourth.commit();
+  await Promise.all(calls);
+  expect(log.mostInFlight).toBe(2);
+});
+
+test("a team is never in two transactions, and its calls keep their order", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append, { limits: { transactionEntries: 4 } });
+  const teams = [newTeam(), newTeam(), newTeam()];
+  const sent: NewEntry[] = [];
+  const calls: Promise<Entry>[] = [];
+  let twice = 0;
+  const finish = async () => {
+    for (let done = 0; done < 90; ) {
+      const { entries, commit } = await log.next();
+      const inFlight = [...log.inFlight].map((list) => new Set(list.map((e) => e.teamId)));
+      if (inFlight.length === 2 && !inFlight[0]?.isDisjointFrom(inFlight[1] ?? new Set())) {
+        twice += 1;
+      }
+      expect(entries.length).toBeLessThanOrEqual(4);
+      done += entries.length;
+      // Later ones may begin, and even end, before this one does.
+      setImmediate(commit);
+    }
+  };
+  const finished = finish();
+  for (let i = 0; i < 90; i++) {
+    const entry = newEntry(teams[i % 3] ?? newTeam());
+    sent.push(entry);
+    calls.push(queue.record(entry, never));
+    if (i % 7 === 0) await turn();
+  }
+  await Promise.all(calls);
+  await finished;
+  expect(twice).toBe(0);
+  for (const team of teams) {
+    const ofTeam = (entries: readonly NewEntry[]) => entries.filter((e) => e.teamId === team);
+    expect(ids(ofTeam(log.committed))).toEqual(ids(ofTeam(sent)));
+  }
+});
+
+test("with the setting for a distributed database a transaction has one team", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append, { oneTeamPerTransaction: true });
+  const calls = [newTeam(), newTeam()].map((team) => queue.record(newEntry(team), never));
+  for (const { entries, commit } of [await log.next(), await log.next()]) {
+    expect(entries).toHaveLength(1);
+    commit();
+  }
+  await Promise.all(calls);
+});
+
+test("a transaction has no more than its bytes, and one larger entry goes alone", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append, { limits: { transactionBytes: 1_000 } });
+  const team = newTeam();
+  const sizes = [400, 400, 400, 5_000, 400];
+  const calls = sizes.map((bytes) => queue.record({ ...newEntry(team), bytes }, never));
+  const batches: number[][] = [];
+  while (batches.flat().length < sizes.length) {
+    const { entries, commit } = await log.next();
+    batches.push(entries.map(({ bytes }) => bytes));
+    commit();
+  }
+  await Promise.all(calls);
+  expect(batches).toEqual([[400, 400], [400], [5_000], [400]]);
+});
+
+test("a full queue refuses with a delay; a team that has its share leaves room to others", async () => {
+  const log = new FakeLog();
+  const limits = { queueEntries: 8, queueBytes: 1e9, teamShare: 1 / 4, transactionEntries: 1 };
+  const queue = groupCommitOver(log.append, { limits });
+  const teams = [newTeam(), newTeam(), newTeam(), newTeam()];
+  const calls: Promise<Entry>[] = [];
+  for (const team of teams) {
+    for (let i = 0; i < 2; i++) calls.push(queue.record(newEntry(team), never));
+    const refused = queue.record(newEntry(team), never);
+    const limit = team === teams.at(-1) ? "ingest_queue" : "ingest_queue_team";
+    await expect(refused).rejects.toMatchObject({
+      reason: "QUEUE_FULL",
+      metadata: { limit },
+      retryDelayMs: 1_000,
+    });
+  }
+  await expect(queue.record(newEntry(newTeam()), never)).rejects.toMatchObject({
+    metadata: { limit: "ingest_queue" },
+  });
+  for (let i = 0; i < 8; i++) (await log.next()).commit();
+  expect((await Promise.all(calls)).map(({ sequence }) => sequence)).toEqual([
+    ...[1n, 2n, 1n, 2n, 1n, 2n, 1n, 2n],
+  ]);
+  const again = queue.record(newEntry(newTeam()), never);
+  (await log.next()).commit();
+  await again;
+});
+
+test("the queue is bounded in bytes too", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append, { limits: { queueBytes: 4_000 } });
+  const team = newTeam();
+  const call = queue.record({ ...newEntry(team), bytes: 900 }, never);
+  await expect(queue.record({ ...newEntry(team), bytes: 200 }, never)).rejects.toMatchObject({
+    metadata: { limit: "ingest_queue_team" },
+  });
+  (await log.next()).commit();
+  await call;
+});
+
+test("a call cancelled while it waits leaves the queue; one in a transaction is recorded", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const team = newTeam();
+  const [inside, waiting] = [new AbortController(), new AbortController()];
+  const first = queue.record(newEntry(team, "first"), inside.signal);
+  const transaction = await log.next();
+  const second = queue.record(newEntry(team, "second"), waiting.signal);
+  const third = queue.record(newEntry(team, "third"), never);
+  inside.abort();
+  waiting.abort(new Error("not wanted any more"));
+  await expect(second).rejects.toThrow("not wanted any more");
+  transaction.commit();
+  expect(await outcome(first)).toBe(1n);
+  (await log.next()).commit();
+  expect(await outcome(third)).toBe(2n);
+  expect(log.committed.map(({ action }) => action)).toEqual(["first", "third"]);
+  await expect(queue.record(newEntry(team), AbortSignal.abort())).rejects.toThrow();
+});
+
+test("a call cancelled in a transaction that fails is not tried again", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const team = newTeam();
+  const cancelled = new AbortController();
+  const calls = [
+    queue.record(newEntry(team), cancelled.signal),
+    queue.record(newEntry(team), never),
+  ];
+  const settled = Promise.allSettled(calls);
+  const transaction = await log.next();
+  cancelled.abort();
+  transaction.fail(databaseError("40P01"));
+  const retry = await log.next();
+  expect(retry.entries).toHaveLength(1);
+  retry.commit();
+  expect((await settled).map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+});
+
+test.each(["40P01", "40001", "57P01", "08006", "53100"])(
+  "after SQLSTATE %s the batch is tried again whole, with the same ids and in the same order",
+  async (state) => {
+    const log = new FakeLog();
+    const queue = groupCommitOver(log.append);
+    const team = newTeam();
+    const calls = [1, 2, 3].map(() => queue.record(newEntry(team), never));
+    const transaction = await log.next();
+    const later = queue.record(newEntry(team), never);
+    transaction.fail(databaseError(state));
+    const retry = await log.next();
+    expect(ids(retry.entries).slice(0, 3)).toEqual(ids(transaction.entries));
+    retry.commit();
+    expect(await Promise.all([...calls, later].map(outcome))).toEqual([1n, 2n, 3n, 4n]);
+  },
+);
+
+test.each(["22021", "23514", "54000"])(
+  "an entry that PostgreSQL refuses with SQLSTATE %s fails alone",
+  async (state) => {
+    const log = new FakeLog();
+    const queue = groupCommitOver(log.append);
+    const [a, b] = [newTeam(), newTeam()];
+    const entries = Array.from({ length: 16 }, (_, i) =>
+      newEntry(i % 2 === 0 ? a : b, i === 5 ? "bad" : `good.${i}`),
+    );
+    const calls = entries.map((entry) => outcome(queue.record(entry, never)));
+    const all = Promise.all(calls);
+    let done = false;
+    void all.then(() => {
+      done = true;
+    });
+    for (;;) {
+      const transaction = await Promise.race([log.next(), all]);
+      if (done || !("commit" in transaction)) break;
+      if (transaction.entries.some(({ action }) => action === "bad")) {
+        transaction.fail(databaseError(state));
+      } else transaction.commit();
+    }
+    expect((await all).filter((result) => result === "INVALID_FIELD")).toHaveLength(1);
+    expect((await all)[5]).toBe("INVALID_FIELD");
+    for (const team of [a, b]) {
+      const good = entries.filter((e) => e.teamId === team && e.action !== "bad");
+      expect(ids(log.committed.filter((e) => e.teamId === team))).toEqual(ids(good));
+    }
+  },
+);
+
+test.each(["before", "after"])(
+  "order holds when the database fails %s a refused entry is found",
+  async (when) => {
+    const log = new FakeLog();
+    const queue = groupCommitOver(log.append);
+    const [a, b] = [newTeam(), newTeam()];
+    const actions = ["a.one", "a.two", "a.three", "a.four"];
+    const entries = actions.map((action) => newEntry(a, action));
+    const calls = entries.map((entry) => outcome(queue.record(entry, never)));
+    const other = outcome(queue.record(newEntry(b), never));
+    const bad = when === "before" ? "a.four" : "a.one";
+    const finished = Promise.all([...calls, other]);
+    let lost = false;
+    let done = false;
+    void finished.then(() => {
+      done = true;
+    });
+    for (;;) {
+      const transaction = await Promise.race([log.next(), finished]);
+      if (done || !("commit" in transaction)) break;
+      const has = (action: string) => transaction.entries.some((e) => e.action === action);
+      if (!lost && transaction.entries.length < 5 && has("a.two")) {
+        lost = true;
+        transaction.fail(databaseError("08006"));
+      } else if (has(bad)) transaction.fail(databaseError("22P05"));
+      else transaction.commit();
+    }
+    expect(lost).toBe(true);
+    expect(log.committed.filter((e) => e.teamId === a).map(({ action }) => action)).toEqual(
+      actions.filter((action) => action !== bad),
+    );
+    expect((await finished).filter((result) => result === "INVALID_FIELD")).toHaveLength(1);
+  },
+);
+
+test("calls under one id in one batch are one entry; other content is a conflict", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const team = newTeam();
+  const entry = newEntry(team, "create");
+  const calls = [entry, { ...entry }, newEntry(team, "delete", entry.id)].map((sent) =>
+    outcome(queue.record(sent, never)),
+  );
+  const { entries, commit } = await log.next();
+  expect(entries).toHaveLength(1);
+  commit();
+  expect(await Promise.all(calls)).toEqual([1n, 1n, "ID_CONFLICT"]);
+});
+
+test("a team whose head is held waits alone: it is probed, and no one waits for it", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const [stuck, free] = [newTeam(), newTeam()];
+  const held = outcome(queue.record(newEntry(stuck), never));
+  const other = outcome(queue.record(newEntry(free), never));
+  (await log.next()).fail(databaseError("55P03"));
+  const probe = await log.next();
+  expect(probe.skipIfBusy).toEqual(new Set([stuck, free]));
+  probe.commit([stuck]);
+  expect(await other).toBe(1n);
+  const again = outcome(queue.record(newEntry(free), never));
+  const calm = await log.next();
+  expect(calm.entries.map(({ teamId }) => teamId)).toEqual([free]);
+  expect(calm.skipIfBusy).toEqual(new Set());
+  calm.commit();
+  expect(await again).toBe(2n);
+  const second = await log.next();
+  expect(second.skipIfBusy).toEqual(new Set([stuck]));
+  second.commit();
+  expect(await held).toBe(1n);
+});
+
+test("close takes no more, and resolves when what was taken is recorded", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const team = newTeam();
+  const first = queue.record(newEntry(team), never);
+  const transaction = await log.next();
+  const second = queue.record(newEntry(team), never);
+  const closing = queue.close(60_000);
+  await expect(queue.record(newEntry(team), never)).rejects.toMatchObject({
+    reason: "SHUTTING_DOWN",
+  });
+  transaction.commit();
+  (await log.next()).commit();
+  await closing;
+  expect((await Promise.all([first, second])).map(({ sequence }) => sequence)).toEqual([1n, 2n]);
+});
+
+test("close refuses after its grace what waits, and then what a transaction fails to record", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const team = newTeam();
+  const first = outcome(queue.record(newEntry(team), never));
+  const transaction = await log.next();
+  const second = outcome(queue.record(newEntry(team), never));
+  const closing = queue.close(1);
+  expect(await second).toBe("SHUTTING_DOWN");
+  transaction.fail(databaseError("08006"));
+  expect(await first).toBe("SHUTTING_DOWN");
+  await closing;
+});
