@@ -107,6 +107,8 @@ export function toConnectError(error: unknown, report: (error: unknown) => void)
     explainProtocolError(error);
     return error;
   }
+  // What a call's signal aborts with when its client has left.
+  if (error instanceof Error && error.name === "AbortError") return ConnectError.from(error);
   return fromAuditError(toAuditError(error, report));
 }
 
@@ -155,11 +157,11 @@ export function deadlineExceeded(): AuditError {
 
 /**
  * Whether a driver's error means that the database was out of reach or refused to work for now
- * (SQLSTATE classes 08, 53 and 57P, or a socket error), rather than that a statement was wrong.
+ * (SQLSTATE classes 08, 53 and 57P, 3D000 while it is being restored, or a socket error), rather than that a statement was wrong.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (/^(08|53|57P)/.test(sqlState(error))) return true;
+  if (/^(08|53|57P|3D000)/.test(sqlState(error))) return true;
   const code = "code" in error ? String(error.code) : "";
   if (/^E(CONN|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN|NOTFOUND)|^ENOENT$/.test(code))
     return true;

@@ -38,6 +38,7 @@ export async function* followAllTeams(
   let silentSince = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal.throwIfAborted();
+    const { wakes } = followed.topic;
     // Read first: what is committed later than this is recorded later than this.
     const watermark = stopAtHead ? begun : await readWatermark(db);
     for await (const page of scan(context, { beyond: position, ...before })) {
@@ -62,7 +63,8 @@ export async function* followAllTeams(
       silentSince = performance.now();
     }
     await pause(signal);
-    await followed.topic.wait(Math.max(1, heartbeatMs - (performance.now() - silentSince)), signal);
+    const patience = heartbeatMs - (performance.now() - silentSince);
+    await followed.topic.wait(Math.max(1, patience), signal, wakes);
   }
 }
 

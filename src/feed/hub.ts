@@ -38,6 +38,9 @@ export class Hub {
   readonly #topics = new Map<TeamId, Topic>();
   #timer: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
+  /** How often the logs came into doubt, and how many of those doubts a poll has settled. */
+  #doubts = 0;
+  #settled = 0;
   #closed = false;
 
   constructor(options: HubOptions) {
@@ -81,7 +84,9 @@ export class Hub {
     for (const [teamId, run] of Map.groupBy(entries, (entry) => entry.teamId)) {
       const topic = this.#topics.get(teamId);
       if (topic === undefined) continue;
-      topic.push(run);
+      // In doubt nothing is known to join on to; from the database it is read with a check.
+      if (this.#settled === this.#doubts) topic.push(run);
+      else topic.size = max(topic.size, run.at(-1)?.sequence ?? 0n);
       this.#makeRoom();
       for (const entry of run) {
         this.#options.onLag?.(Math.max(0, now - entry.recordTime) / 1_000, source);
@@ -99,16 +104,31 @@ export class Hub {
     const from = topic.next;
     topic.size = size;
     const few = size - from < BigInt(streamLimits.ringEntries / 4);
+    const settled = this.#settled === this.#doubts;
     try {
       // Who is further behind reads pages from the database; the ring is for those who keep up.
-      if (few) this.publish(await this.#options.readWindow(teamId, { from, to: size }), source);
+      if (few && settled)
+        this.publish(await this.#options.readWindow(teamId, { from, to: size }), source);
     } catch (error) {
       this.#options.logger.warn({ err: error }, "new entries could not be read ahead");
     }
     topic.wake();
   }
 
-  /** Polls the heads of all followed teams now, as after a lost connection. */
+  /**
+   * A connection to the database was lost, or is new: commits may have been missed, and the
+   * database may have been restored from a backup. Polls, and has all who follow a log make sure
+   * that it still is the one they have read.
+   */
+  doubt(): void {
+    if (this.#closed) return;
+    this.#doubts += 1;
+    for (const topic of this.#topics.values()) topic.clear();
+    // A poll that has begun may have asked the database as it was.
+    void (this.#polling ?? Promise.resolve()).then(() => this.poll());
+  }
+
+  /** Polls the heads of all followed teams now. */
   poll(): Promise<void> {
     this.#polling ??= this.#pollOnce().finally(() => {
       this.#polling = undefined;
@@ -125,17 +145,24 @@ export class Hub {
 
   async #pollOnce(): Promise<void> {
     this.allTeams.wake();
+    const doubts = this.#doubts;
     // What is known before the query is asked must be in its answer.
     const known = new Map([...this.#topics].map(([teamId, topic]) => [teamId, topic.size]));
-    if (known.size === 0) return;
+    if (known.size === 0) {
+      this.#settled = doubts;
+      return;
+    }
     try {
       const sizes = await this.#options.readSizes([...known.keys()]);
       for (const [teamId, before] of known) {
         const size = sizes.get(teamId) ?? 0n;
         if (size < before) this.#rolledBack(teamId, before, size);
-        else await this.grown(teamId, size, "poll");
+        else if (doubts !== this.#settled) this.#topics.get(teamId)?.doubt();
       }
+      this.#settled = doubts;
+      for (const teamId of known.keys()) await this.grown(teamId, sizes.get(teamId) ?? 0n, "poll");
     } catch (error) {
+      this.#doubts += 1;
       this.#options.logger.warn({ err: error }, "the heads of followed logs could not be polled");
     }
   }
@@ -148,9 +175,8 @@ export class Hub {
       "a log has shrunk: the database was rolled back",
     );
     this.#options.onRollback?.();
-    topic.clear();
     topic.size = size;
-    topic.wake();
+    topic.doubt();
   }
 
   #makeRoom(): void {
@@ -177,4 +203,8 @@ export class Hub {
       if (followed) this.#schedule();
     }, this.#options.pollMs ?? streamLimits.pollMs);
   }
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }

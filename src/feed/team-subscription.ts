@@ -50,10 +50,15 @@ export async function* followTeam(
   await checkPosition(db, teamId, position, head);
   const end = context.stopAtHead ? head.end.sequence : undefined;
 
+  let { doubts } = topic;
   let silentSince = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal.throwIfAborted();
     if (position.sequence > topic.size) throw contradiction(position);
+    if (doubts !== topic.doubts) {
+      ({ doubts } = topic);
+      await checkPosition(db, teamId, position, await readHead(db, teamId));
+    }
     const read =
       fromRing(topic, position, filter, end) ??
       (position.sequence < (end ?? topic.size)

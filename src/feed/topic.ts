@@ -12,6 +12,10 @@ export class Topic {
   size = 0n;
   /** Subscriptions that follow this topic. */
   followers = 0;
+  /** How often it has been woken, for {@link wait}. */
+  wakes = 0;
+  /** How often its past came into doubt: who follows it then makes sure of its own position. */
+  doubts = 0;
   readonly #maxEntries: number;
   #ring: Entry[] = [];
   #bytes = 0;
@@ -71,14 +75,26 @@ export class Topic {
     return this.#ring.slice(start, start + limit);
   }
 
+  /** Has all who follow make sure of their positions: the log may not be the one it was. */
+  doubt(): void {
+    this.clear();
+    this.doubts += 1;
+    this.wake();
+  }
+
   /** Wakes all who wait. */
   wake(): void {
+    this.wakes += 1;
     for (const resume of [...this.#waiting]) resume();
   }
 
-  /** Waits until woken, for at most `ms`, or until the signal aborts. */
-  wait(ms: number, signal: AbortSignal): Promise<Wake> {
+  /**
+   * Waits until woken, for at most `ms`, or until the signal aborts; not at all if it has been
+   * woken since `wakes` was read.
+   */
+  wait(ms: number, signal: AbortSignal, wakes = this.wakes): Promise<Wake> {
     if (signal.aborted) return Promise.resolve("aborted");
+    if (wakes !== this.wakes) return Promise.resolve("more");
     return new Promise((resolve) => {
       const end = (wake: Wake) => {
         clearTimeout(timer);

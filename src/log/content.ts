@@ -1,15 +1,16 @@
-import type { Entry, NewEntry } from "./entry.ts";
+import type { Details, Entry, NewEntry } from "./entry.ts";
 import { canonicalJson } from "./jcs.ts";
 
 /**
  * Whether an entry to record has the content of a recorded one: every field the caller may set,
  * after normalisation. Of an erased entry only what is outside the details can be compared. The
- * recorder does not count, so that a retry under a fresh credential is still the same entry.
+ * recorder does not count, nor an actor that was not given, so that a retry under a fresh
+ * credential is still the same entry.
  */
 export function sameContent(entry: NewEntry, recorded: Entry): boolean {
   return (
-    entry.actor.type === recorded.actor.type &&
-    entry.actor.id === recorded.actor.id &&
+    (entry.actorImplied ||
+      (entry.actor.type === recorded.actor.type && entry.actor.id === recorded.actor.id)) &&
     entry.resource?.type === recorded.resource?.type &&
     entry.resource?.id === recorded.resource?.id &&
     entry.action === recorded.action &&
@@ -17,6 +18,12 @@ export function sameContent(entry: NewEntry, recorded: Entry): boolean {
     entry.status === recorded.status &&
     entry.occurTime === recorded.occurTime &&
     (recorded.detailsState === "erased" ||
-      canonicalJson({ ...entry.details }) === canonicalJson({ ...recorded.details }))
+      comparable(entry.details, entry) === comparable(recorded.details, entry))
+  );
+}
+
+function comparable({ actorName, ...details }: Details, { actorImplied }: NewEntry): string {
+  return canonicalJson(
+    actorImplied || actorName === undefined ? details : { ...details, actorName },
   );
 }

@@ -53,6 +53,8 @@ export interface NewEntry {
   readonly status: Status;
   readonly occurTime?: Millis;
   readonly details: Details;
+  /** The caller gave no actor: it is the principal, which a retry's credential may name anew. */
+  readonly actorImplied?: true;
   /** What the entry weighs in queues and messages: its encoded size in bytes. */
   readonly bytes: number;
 }

@@ -79,6 +79,7 @@ export function decodeEntry(
     teamId,
     recorder: recorderOf(principal),
     actor: { type: actor.type, id: actor.id },
+    ...(given === undefined ? { actorImplied: true } : {}),
     ...(resource === undefined
       ? {}
       : { resource: { type: resource.type, ...(resource.id === "" ? {} : { id: resource.id }) } }),

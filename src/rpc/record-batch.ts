@@ -41,6 +41,8 @@ async function recordOne(
     const recorded = await services.record(entry, signal);
     return { outcome: { case: "entry", value: encodeEntry(recorded) } } as const;
   } catch (error) {
+    // The call has ended, and with it whoever would hear of one entry.
+    if (signal.aborted) throw error;
     const failure = toAuditError(error, (unknown) => {
       services.logger.error({ err: unknown }, "an entry of a batch could not be recorded");
     });

@@ -76,7 +76,9 @@ export function observe(options: ObserveOptions): Observation {
         return rewritten;
       };
       try {
-        const response = await next(request);
+        const response = await next(
+          request.stream ? { ...request, message: received(request.message) } : request,
+        );
         if (response.stream) {
           return { ...response, message: observeMessages(response.message, call, fail) };
         }
@@ -135,6 +137,15 @@ class Call {
 
   #now(): number {
     return this.#options.now?.() ?? performance.now();
+  }
+}
+
+/** What keeps a request's messages from coming is their client's end, and no fault of ours. */
+async function* received<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw ConnectError.from(error, Code.Canceled);
   }
 }
 

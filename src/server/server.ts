@@ -48,6 +48,7 @@ export interface ServerOverrides {
   readonly heartbeatMs?: number;
   readonly pollMs?: number;
   readonly stallMs?: number;
+  readonly bodyMs?: number;
   readonly credentialCheckMs?: number;
   readonly apiKeyCacheMs?: number;
 }
@@ -66,6 +67,7 @@ export async function startServer(
   const metrics = createMetrics();
   const pools = openPools(opened.database, ingestLimits.transactions + 2, (error) => {
     logger.warn({ err: error }, "an idle database session was lost");
+    hub.doubt();
   });
   cleanup.defer(() => pools.close());
   const db = pools.read;
@@ -87,7 +89,7 @@ export async function startServer(
           db,
           logger,
           onHint: (teamId, size) => void hub.grown(teamId, size, "hint"),
-          onConnected: () => void hub.poll(),
+          onConnected: () => hub.doubt(),
         })
       : undefined;
   cleanup.defer(() => hints?.close());
@@ -171,6 +173,7 @@ export async function startServer(
     },
     interceptors: [observed.interceptor, deadline(requestLimits.unaryDeadlineMs)],
     readMaxBytes: requestLimits.messageBytes,
+    bodyMs: overrides.bodyMs ?? requestLimits.unaryDeadlineMs,
     fallback: httpRoutes({ health, registry: metrics.registry }),
     onError: (error) => logger.error({ err: error }, "an answer could not be sent"),
   });
@@ -182,6 +185,9 @@ export async function startServer(
     port: config.port,
     ...(config.tls === undefined ? {} : { tls: config.tls }),
     maxHeaderBytes: requestLimits.headerBytes,
+    ...(overrides.bodyMs === undefined
+      ? {}
+      : { timeouts: { headers: overrides.bodyMs, request: overrides.bodyMs } }),
     onError: (error) => logger.error({ err: error }, "the port failed"),
   });
   cleanup.defer(async () => {

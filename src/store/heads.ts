@@ -96,7 +96,8 @@ export async function readWatermark(db: Queryable): Promise<Millis> {
           min(xact_start)
         )) AS watermark,
         coalesce(bool_or(state IS NULL AND backend_type IS NULL), false) AS hidden
-      FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()`,
+      FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`,
     values: [appendApplicationName],
   });
   const [row] = rows;

@@ -5,9 +5,10 @@ import type { GroupCommit } from "../../src/ingest/group-commit.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
 import { append } from "../../src/store/append.ts";
 import { openPools } from "../../src/store/pool.ts";
+import { newEntry, newTeam } from "../support/new-entry.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
-import { groupCommitOver, newEntry, newTeam } from "./fake-log.ts";
+import { groupCommitOver } from "./fake-log.ts";
 
 const never = new AbortController().signal;
 

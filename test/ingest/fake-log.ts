@@ -1,30 +1,8 @@
-import { randomUUID, randomUUIDv7 } from "node:crypto";
 import { pino } from "pino";
 import type { EntryId, TeamId } from "../../src/ids.ts";
 import { GroupCommit, type GroupCommitOptions } from "../../src/ingest/group-commit.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
-import { encodedBytes } from "../../src/log/size.ts";
 import type { Appended, AppendOptions } from "../../src/store/append.ts";
-
-/** A team's id, new. */
-export function newTeam(): TeamId {
-  return randomUUID() as TeamId;
-}
-
-/** An entry to record, as the codec makes them; `action` tells entries apart. */
-export function newEntry(teamId: TeamId, action = "create", id: string = randomUUIDv7()): NewEntry {
-  const entry: Omit<NewEntry, "bytes"> = {
-    id: id as EntryId,
-    teamId,
-    recorder: { type: "service", id: "tests" },
-    actor: { type: "service", id: "tests" },
-    action,
-    scope: "team",
-    status: "success",
-    details: {},
-  };
-  return { ...entry, bytes: encodedBytes(entry) };
-}
 
 /** A transaction that the group commit has begun and that waits for a test to end it. */
 export interface FakeTransaction {

@@ -2,7 +2,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { AuditError } from "../../src/errors.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
-import { databaseError, FakeLog, groupCommitOver, newEntry, newTeam } from "./fake-log.ts";
+import { newEntry, newTeam } from "../support/new-entry.ts";
+import { databaseError, FakeLog, groupCommitOver } from "./fake-log.ts";
 
 const never = new AbortController().signal;
 

@@ -32,7 +32,7 @@ import * as wire from "../../src/rpc/wire-words.ts";
 import { append } from "../../src/store/append.ts";
 import { columnTypes, openPools } from "../../src/store/pool.ts";
 import { type EntryRow, entryColumns, entryFromRow } from "../../src/store/rows.ts";
-import { newEntry } from "../ingest/fake-log.ts";
+import { newEntry } from "../support/new-entry.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { newId, startTestServer, type TestClients, type TestServer } from "../support/server.ts";
 

@@ -7,11 +7,10 @@ import { describeRefusal } from "../support/refusal.ts";
 import { newId, startTestServer, type TestClients, type TestServer } from "../support/server.ts";
 
 /**
- * Who may do what. A cell has three words: for team A, team B and the platform team. `itself` and
- * `another` are the actor recorded for. `ok`; for reading, the scopes that can be read: `team` or
- * `all`; else why not, by the last part of the reason's name:
- * no-team TEAM_NOT_ALLOWED, no-grant PERMISSION_MISSING, no-actor ACTOR_NOT_ALLOWED, and
- * CREDENTIAL_… for the rest.
+ * Who may do what, written out from the design. A cell has a word for team A, team B and the
+ * platform team. `ok`; for reading, the scopes that can be read, `team` or `all`; else why not:
+ * `no-team` TEAM_NOT_ALLOWED, `no-grant` PERMISSION_MISSING, `no-actor` ACTOR_NOT_ALLOWED, and
+ * the last word of CREDENTIAL_MISSING, _EXPIRED, _REVOKED or _INVALID.
  */
 const table = `
 | principal            | record as itself           | record another             | read                       | all teams | manage API keys            |
@@ -229,11 +228,14 @@ async function readingAll({ audit }: TestClients): Promise<string> {
     Stream: await counted(
       (async () => {
         const perTeam = new Map(teams.map((id) => [id, 0]));
-        const stream = audit.stream({ ...all, start: { case: "last", value: 100 } });
+        const leaving = new AbortController();
+        const { signal } = leaving;
+        const stream = audit.stream({ ...all, start: { case: "last", value: 100 } }, { signal });
         for await (const { entries } of stream) {
           for (const { teamId } of entries) perTeam.set(teamId, (perTeam.get(teamId) ?? 0) + 1);
           if (entries.length > 0) break;
         }
+        leaving.abort();
         return [...perTeam.values()];
       })(),
     ),

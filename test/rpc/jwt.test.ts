@@ -1,211 +1,157 @@
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { exportJWK, SignJWT, UnsecuredJWT } from "jose";
-import { describe, expect, test } from "vitest";
-import { type JwtConfig, loadConfig } from "../../src/config.ts";
-import { AuditError } from "../../src/errors.ts";
-import { createPrefixRegistry } from "../../src/ids.ts";
-import { createJwtVerifier } from "../../src/rpc/jwt.ts";
+import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { refusal } from "../support/refusal.ts";
+import { newId, startTestServer, type TestServer } from "../support/server.ts";
 
-const secret = "a-secret-of-more-than-32-characters-for-tests";
-const subject = "usr-11111111-1111-4111-8111-111111111111";
-const teamId = "22222222-2222-4222-8222-222222222222";
-const member = { team_id: `team-${teamId}`, role: "member", name: "Ada" };
+const teamId = newId("team");
+const member = { sub: newId("usr"), role: "member", team_id: teamId };
+const secret = "a secret that the issuer and the server share";
 
-/** The configuration that these variables make, as the server would read it. */
-function jwtConfig(env: Record<string, string>): JwtConfig {
-  const { jwt } = loadConfig(env);
-  if (jwt === undefined) throw new Error("no JWT configuration");
-  return jwt;
-}
+type Key = Parameters<SignJWT["sign"]>[0];
 
-function verifier(env: Record<string, string>, prefixes = createPrefixRegistry()) {
-  return createJwtVerifier(jwtConfig(env), prefixes);
-}
-
-interface Token {
-  claims?: Record<string, unknown>;
-  alg?: string;
-  key?: KeyObject | Uint8Array;
-  kid?: string;
-  sub?: string;
-  expires?: string | number | null;
-}
-
-function token({
-  claims = member,
-  alg = "HS256",
-  key,
-  kid,
-  sub = subject,
-  expires = "5m",
-}: Token = {}) {
-  const jwt = new SignJWT(claims)
+function sign(payload: JWTPayload, key: Key, alg: string, kid?: string): Promise<string> {
+  return new SignJWT({ exp: Math.floor(Date.now() / 1_000) + 60, ...payload })
     .setProtectedHeader({ alg, ...(kid === undefined ? {} : { kid }) })
-    .setSubject(sub)
-    .setIssuedAt();
-  if (expires !== null) jwt.setExpirationTime(expires);
-  return jwt.sign(key ?? Buffer.from(secret));
+    .sign(key);
 }
 
-/** The reason with which a token is refused. */
-async function refusal(verify: (token: string) => Promise<unknown>, jwt: string): Promise<string> {
-  const error = await verify(jwt).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof AuditError) return error.reason;
-  throw new Error("not refused with an AuditError", { cause: error });
-}
+const list = (server: TestServer, token: string) => server.clients(token).audit.list({});
+const invalid = { code: "unauthenticated", reason: "CREDENTIAL_INVALID" };
 
-describe("a JWT signed with the shared secret", () => {
-  const verify = verifier({ AUTH_JWT_SECRET: secret });
+describe("with a shared secret", () => {
+  let server: TestServer;
+  const cleanup = new AsyncDisposableStack();
+  const key = Buffer.from(secret);
 
-  test("tells who holds it", async () => {
-    expect(await verify(await token())).toEqual({
-      kind: "user",
-      role: "member",
-      id: subject,
-      name: "Ada",
-      teamId,
-      expiresAt: expect.any(Number),
-    });
-    const service = { role: "service", grants: ["read"] };
-    expect(await verify(await token({ claims: service, sub: "billing" }))).toMatchObject({
-      kind: "service",
-      id: "billing",
-      grants: ["read"],
-    });
+  beforeAll(async () => {
+    const env = { AUTH_ISSUER: "https://id.example", AUTH_AUDIENCE: "annals" };
+    server = cleanup.use(await startTestServer({ secret, env }));
+  });
+  afterAll(() => cleanup.disposeAsync());
+
+  const good = { ...member, iss: "https://id.example", aud: "annals" };
+
+  test.each(["HS256", "HS384", "HS512"])("%s is taken", async (alg) => {
+    expect((await list(server, await sign(good, key, alg))).entries).toEqual([]);
   });
 
-  test.each<[string, Token, string]>([
-    ["another secret", { key: Buffer.alloc(32, 1) }, "CREDENTIAL_INVALID"],
-    ["no expiry", { expires: null }, "CREDENTIAL_INVALID"],
-    [
-      "an expiry in the past",
-      { expires: Math.floor(Date.now() / 1_000) - 60 },
-      "CREDENTIAL_EXPIRED",
-    ],
-    ["a start in the future", { claims: { ...member, nbf: 4_000_000_000 } }, "CREDENTIAL_INVALID"],
-    ["an unknown role", { claims: { ...member, role: "root" } }, "CREDENTIAL_INVALID"],
-    ["no role", { claims: { team_id: member.team_id } }, "CREDENTIAL_INVALID"],
-    ["a member's role and no team", { claims: { role: "member" } }, "CREDENTIAL_INVALID"],
-    ["a team without prefix", { claims: { ...member, team_id: teamId } }, "CREDENTIAL_INVALID"],
-    ["a subject without prefix", { sub: "ada" }, "CREDENTIAL_INVALID"],
-    ["an empty subject", { sub: "" }, "CREDENTIAL_INVALID"],
-    ["a name of 257 bytes", { claims: { ...member, name: "n".repeat(257) } }, "CREDENTIAL_INVALID"],
-    ["unknown grants", { claims: { role: "service", grants: ["all"] } }, "CREDENTIAL_INVALID"],
-  ])("is refused with %s", async (_, given, reason) => {
-    expect(await refusal(verify, await token(given))).toBe(reason);
+  test.each<[string, JWTPayload]>([
+    ["another issuer", { ...good, iss: "https://evil.example" }],
+    ["no issuer", { ...member, aud: "annals" }],
+    ["another audience", { ...good, aud: "other" }],
+    ["no expiry", { ...good, exp: undefined } as unknown as JWTPayload],
+    ["not valid yet", { ...good, nbf: Math.floor(Date.now() / 1_000) + 60 }],
+    ["an unknown role", { ...good, role: "root" }],
+    ["no role", { ...good, role: undefined }],
+    ["a member without a team", { ...good, team_id: undefined }],
+    ["a malformed team", { ...good, team_id: "team-1" }],
+    ["a user without the prefix", { ...good, sub: "ada" }],
+    ["a service without a subject", { ...good, role: "service", sub: "" }],
+    ["grants that are none", { ...good, role: "service", grants: ["everything"] }],
+    ["a name that is too long", { ...good, name: "x".repeat(257) }],
+  ])("a token with %s is refused", async (_, payload) => {
+    expect(await refusal(list(server, await sign(payload, key, "HS256")))).toMatchObject(invalid);
   });
 
-  test("is refused unsigned, cut off, or as something else altogether", async () => {
-    const unsigned = new UnsecuredJWT(member).setSubject(subject).setExpirationTime("5m").encode();
-    const whole = await token();
-    for (const jwt of [unsigned, whole.slice(0, -4), "a.b.c", "x", "annals", `${whole}.${whole}`]) {
-      expect(await refusal(verify, jwt)).toBe("CREDENTIAL_INVALID");
-    }
-  });
-
-  test("keeps to the allow-list of algorithms, the issuer and the audience", async () => {
-    const strict = verifier({
-      AUTH_JWT_SECRET: secret,
-      AUTH_ALGORITHMS: "HS512",
-      AUTH_ISSUER: "https://id.example.com",
-      AUTH_AUDIENCE: "annals",
-    });
-    const right = { ...member, iss: "https://id.example.com", aud: "annals" };
-    expect(await strict(await token({ claims: right, alg: "HS512" }))).toMatchObject({
-      id: subject,
-    });
-    for (const wrong of [
-      { claims: right, alg: "HS256" },
-      { claims: { ...right, iss: "https://evil.example.com" }, alg: "HS512" },
-      { claims: { ...right, aud: "billing" }, alg: "HS512" },
-      { claims: member, alg: "HS512" },
+  test("an unsigned, a changed and a foreign token are refused", async () => {
+    const token = await sign(good, key, "HS256");
+    const [, payload = "", signature = ""] = token.split(".");
+    const none = Buffer.from('{"alg":"none"}').toString("base64url");
+    const admin = Buffer.from(JSON.stringify({ ...good, role: "admin" })).toString("base64url");
+    const { privateKey } = await generateKeyPair("RS256");
+    for (const forged of [
+      `${none}.${payload}.`,
+      token.replace(payload, admin),
+      token.replace(signature, signature.split("").reverse().join("")),
+      await sign(good, Buffer.from("x".repeat(40)), "HS256"),
+      await sign(good, privateKey, "RS256"),
+      "x",
+      "..",
     ]) {
-      expect(await refusal(strict, await token(wrong))).toBe("CREDENTIAL_INVALID");
+      expect(await refusal(list(server, forged))).toMatchObject(invalid);
     }
   });
+});
 
-  test("reads its claims by the configured names, and opaque user ids if they are", async () => {
-    const renamed = verifier(
-      {
-        AUTH_JWT_SECRET: secret,
-        AUTH_CLAIM_SUBJECT: "uid",
-        AUTH_CLAIM_NAME: "full_name",
-        AUTH_CLAIM_TEAM: "org",
-        AUTH_CLAIM_ROLE: "https://example.com/role",
-      },
-      createPrefixRegistry({ user: null }),
-    );
-    const claims = {
-      uid: "auth0|42",
-      full_name: "Grace",
-      org: `team-${teamId}`,
-      "https://example.com/role": "owner",
-    };
-    expect(await renamed(await token({ claims }))).toMatchObject({
-      id: "auth0|42",
-      name: "Grace",
-      role: "owner",
-      teamId,
+test.each([
+  ["RS256", "RSA"],
+  ["PS256", "RSA"],
+  ["ES256", "P-256"],
+  ["EdDSA", "Ed25519"],
+])("with a public key, %s of that key is taken and nothing else", async (alg) => {
+  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+  const pem = await exportSPKI(publicKey);
+  await using server = await startTestServer({
+    env: { AUTH_JWT_SECRET: undefined, AUTH_JWT_PUBLIC_KEY: pem.replaceAll("\n", "\\n") },
+  });
+  await list(server, await sign(member, privateKey, alg));
+  const other = await generateKeyPair(alg);
+  expect(await refusal(list(server, await sign(member, other.privateKey, alg)))).toMatchObject(
+    invalid,
+  );
+  // The public key is no secret: it must not do as one.
+  expect(await refusal(list(server, await sign(member, Buffer.from(pem), "HS256")))).toMatchObject(
+    invalid,
+  );
+});
+
+describe("with published keys", () => {
+  test("each is taken by its id, and an outage is not the caller's fault", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256", { extractable: true });
+    const jwk = { ...(await exportJWK(publicKey)), kid: "key-1", alg: "ES256" };
+    let up = false;
+    const issuer = createServer((_, response) => {
+      response.writeHead(up ? 200 : 503, { "content-type": "application/json" });
+      response.end(up ? JSON.stringify({ keys: [jwk] }) : "{}");
     });
-  });
-});
-
-describe("a JWT signed with a private key", () => {
-  test.each([
-    ["RS256", () => generateKeyPairSync("rsa", { modulusLength: 2048 })],
-    ["ES256", () => generateKeyPairSync("ec", { namedCurve: "P-256" })],
-    ["EdDSA", () => generateKeyPairSync("ed25519")],
-  ] as const)("%s is accepted, and its public key is no secret to sign with", async (alg, make) => {
-    const { publicKey, privateKey } = make();
-    const pem = publicKey.export({ type: "spki", format: "pem" }).toString();
-    const verify = verifier({ AUTH_JWT_PUBLIC_KEY: pem.replaceAll("\n", "\\n") });
-    expect(await verify(await token({ alg, key: privateKey }))).toMatchObject({ id: subject });
-    const confused = await token({ alg: "HS256", key: Buffer.from(pem) });
-    expect(await refusal(verify, confused)).toBe("CREDENTIAL_INVALID");
-  });
-
-  test("a public key that cannot be read stops the server at its start", () => {
-    expect(() => verifier({ AUTH_JWT_PUBLIC_KEY: "not a key" })).toThrow();
-  });
-});
-
-describe("a JWT whose keys are published", () => {
-  test("is checked with the key it names; while they cannot be fetched, with none", async () => {
-    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-    const jwk = { ...(await exportJWK(publicKey)), kid: "one", alg: "ES256", use: "sig" };
-    const server = createServer((_, response) => {
-      response.setHeader("content-type", "application/json");
-      response.end(JSON.stringify({ keys: [jwk] }));
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keys`;
+    await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
     try {
-      const verify = verifier({ AUTH_JWKS_URL: url });
-      const good = await token({ alg: "ES256", key: privateKey, kid: "one" });
-      expect(await verify(good)).toMatchObject({ id: subject });
-      const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
-      for (const kid of ["one", "two"]) {
-        const forged = await token({ alg: "ES256", key: stranger, kid });
-        expect(await refusal(verify, forged)).toBe("CREDENTIAL_INVALID");
-      }
-      const byPublicKey = await token({
-        alg: "HS256",
-        key: Buffer.from(JSON.stringify(jwk)),
-        kid: "one",
+      const url = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/jwks.json`;
+      await using server = await startTestServer({
+        env: { AUTH_JWT_SECRET: undefined, AUTH_JWKS_URL: url },
       });
-      expect(await refusal(verify, byPublicKey)).toBe("CREDENTIAL_INVALID");
+      const token = await sign(member, privateKey, "ES256", "key-1");
+      expect(await refusal(list(server, token))).toMatchObject({
+        code: "unavailable",
+        reason: "CREDENTIAL_UNVERIFIABLE",
+        retries: true,
+      });
+      up = true;
+      await list(server, token);
+      const stranger = await sign(member, privateKey, "ES256", "key-2");
+      expect(await refusal(list(server, stranger))).toMatchObject(invalid);
     } finally {
-      server.close();
-      server.closeAllConnections();
+      issuer.close();
     }
-    const late = verifier({ AUTH_JWKS_URL: url });
-    const unchecked = await token({ alg: "ES256", key: privateKey, kid: "one" });
-    expect(await refusal(late, unchecked)).toBe("CREDENTIAL_UNVERIFIABLE");
   });
+});
+
+test("claims can have other names", async () => {
+  await using server = await startTestServer({
+    secret,
+    env: {
+      AUTH_CLAIM_ROLE: "https://id.example/role",
+      AUTH_CLAIM_TEAM: "org",
+      AUTH_CLAIM_SUBJECT: "uid",
+    },
+  });
+  const renamed = { uid: member.sub, org: teamId, "https://id.example/role": "admin" };
+  const { audit } = server.clients(await sign(renamed, Buffer.from(secret), "HS256"));
+  expect((await audit.record({ entry: { action: "create" } })).entry).toMatchObject({
+    teamId,
+    recorder: { type: "user", id: member.sub },
+  });
+});
+
+test("a token within the clock tolerance is taken", async () => {
+  await using server = await startTestServer({
+    secret,
+    env: { AUTH_CLOCK_TOLERANCE_SECONDS: "60" },
+  });
+  const exp = Math.floor(Date.now() / 1_000) - 5;
+  await list(server, await sign({ ...member, exp }, Buffer.from(secret), "HS256"));
+  const long = await sign({ ...member, exp: exp - 120 }, Buffer.from(secret), "HS256");
+  expect(await refusal(list(server, long))).toMatchObject({ reason: "CREDENTIAL_EXPIRED" });
 });

@@ -76,6 +76,13 @@ describe("the same id", () => {
     expect(await record(again)).toEqual(first);
   });
 
+  test("without an actor answers with it too after the caller was renamed", async () => {
+    const entry = full();
+    const first = await record(entry);
+    const token = await server.jwt({ role: "admin", teamId, sub: userId, name: "Ada King" });
+    expect(await record(entry, server.clients(token).audit)).toEqual(first);
+  });
+
   test("by another principal with the same actor answers with it too", async () => {
     const entry = { ...full(), teamId };
     const first = await record(entry);
@@ -338,7 +345,9 @@ describe("what Annals does itself is recorded", () => {
       const page = await root.list({ allTeams: true, pageSize: 1, pageToken });
       pageToken = page.nextPageToken;
     } while (pageToken !== "");
-    for await (const _ of root.stream({ allTeams: true, stopAtHead: true })) break;
+    for await (const { cursor } of root.stream({ allTeams: true, stopAtHead: true })) {
+      expect(cursor).not.toBe("");
+    }
     const { entries } = await root.list({
       teamId: "team-00000000-0000-0000-0000-000000000000",
       filter: { actorIds: [sub] },

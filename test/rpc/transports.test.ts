@@ -181,7 +181,8 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s", (storage) => {
 
     test("a stream begins at once, brings what comes, beats while silent and resumes", async () => {
       await record("before");
-      const stream = audit.stream({})[Symbol.asyncIterator]();
+      const leaving = new AbortController();
+      const stream = audit.stream({}, { signal: leaving.signal })[Symbol.asyncIterator]();
       const first = await stream.next();
       expect(first.value?.entries).toEqual([]);
       await record("live");
@@ -195,7 +196,8 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s", (storage) => {
       expect(message.entries.map(({ action }) => action)).toEqual(["live"]);
       const heartbeat = await next();
       expect(heartbeat.entries).toEqual([]);
-      await stream.return?.();
+      leaving.abort();
+      expect((await refusal(next())).code).toBe("canceled");
 
       await record("missed", "too");
       const resumed = audit.stream({

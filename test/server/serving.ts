@@ -36,6 +36,7 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   };
   const rpc = rpcHandler({
     ...options.router,
+    bodyMs: 30_000,
     onError,
     routes: (router) => {
       healthRoutes(health)(router);

@@ -13,6 +13,7 @@ const CLOSES_WITHIN_MS = 12_000;
 
 /** The secret of the JWTs that servers started here accept, all of this test file's alike. */
 const secret = randomBytes(24).toString("hex");
+const admin = `usr-${randomUUID()}`;
 
 /** A server in a process of its own, for tests that kill, freeze or outnumber it. */
 export interface ServerProcess extends AsyncDisposable {
@@ -76,11 +77,11 @@ export async function startServerProcess(
   return new Running(child, url, logs, ended);
 }
 
-/** A platform admin's JWT that the servers started here accept, good for an hour. */
+/** The JWT of one platform admin, always the same, that the servers started here accept, good for an hour. */
 export function adminToken(): Promise<string> {
   return new SignJWT({ role: "platform_admin" })
     .setProtectedHeader({ alg: "HS256" })
-    .setSubject(`usr-${randomUUID()}`)
+    .setSubject(admin)
     .setIssuedAt()
     .setExpirationTime("1 hour")
     .sign(Buffer.from(secret));

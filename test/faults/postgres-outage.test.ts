@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import { rename, symlink, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
+import pg from "pg";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { migrateUp } from "../../src/store/migrate.ts";
+import { type OwnPostgres, startPostgres } from "../support/postgres.ts";
+import { newId } from "../support/server.ts";
+import { startServerProcess } from "../support/server-process.ts";
+import { Load } from "./load.ts";
+import { ResumingReader } from "./resuming-reader.ts";
+import { expectAcknowledged, readStoredLog } from "./stored-log.ts";
+
+let postgres: OwnPostgres;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  await migrateUp({ connectionString: postgres.url }, () => undefined);
+});
+
+afterAll(() => postgres[Symbol.asyncDispose]());
+
+test.each(["immediate", "fast"] as const)(
+  "PostgreSQL stopped (%s) and started again under load loses nothing acknowledged",
+  async (mode) => {
+    await using server = await startServerProcess({ DATABASE_URL: postgres.url });
+    const { audit } = server.client({ timeoutMs: 3_000 });
+    await using load = new Load(() => audit);
+    const readers = load.teams.map((teamId) => new ResumingReader(() => audit, teamId));
+    for (let outage = 0; outage < 2; outage++) {
+      await load.more(300);
+      await postgres.stop(mode);
+      // Every call that is made now ends within its deadline with a reason to try again.
+      const before = load.failed;
+      await load.until(({ failed }) => failed >= before + 12);
+      expect(server.alive).toBe(true);
+      const health = await fetch(`${server.url}/healthz`);
+      expect(health.status).toBe(200);
+      await postgres.start();
+    }
+    await load.more(300);
+    await load.stop();
+    expect(server.alive).toBe(true);
+    for (const [i, teamId] of load.teams.entries()) {
+      const log = await readStoredLog(postgres.url, teamId);
+      expectAcknowledged(load.acknowledged.get(teamId) ?? new Map(), log);
+      await using reader = readers[i] as ResumingReader;
+      await reader.reached(log.length);
+      expect(reader.ids).toEqual(log);
+    }
+  },
+  60_000,
+);
+
+test("a full disk fails calls clearly and loses nothing; with space again the service goes on", async () => {
+  await using server = await startServerProcess({ DATABASE_URL: postgres.url });
+  const { audit } = server.client();
+  const superuser = new pg.Client({ connectionString: postgres.url });
+  await superuser.connect();
+  await using _end = { [Symbol.asyncDispose]: () => superuser.end() };
+  const [small, large] = [newId("team"), newId("team")];
+  const record = (teamId: string, timeoutMs: number) => {
+    // Too large for a row and not to be compressed: it goes to a file of its own.
+    const metadata = teamId === large ? { blob: randomBytes(6_000).toString("base64") } : {};
+    return audit.record({ entry: { teamId, action: "create", metadata } }, { timeoutMs });
+  };
+  await record(small, 10_000);
+
+  // The file of large values moves to a disk that is always full, and back.
+  const { rows } = await superuser.query<{ path: string }>(
+    `SELECT pg_relation_filepath(reltoastrelid) AS path FROM pg_class
+     WHERE oid = 'control_plane.audit_logs'::regclass AND pg_relation_size(reltoastrelid) = 0`,
+  );
+  const file = join(postgres.dataDir, rows[0]?.path ?? "");
+  const reopenFiles = () =>
+    superuser.query(
+      `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name LIKE 'annals-%'`,
+    );
+  await rename(file, `${file}.kept`);
+  await symlink("/dev/full", file);
+  await reopenFiles();
+
+  const failures = await Promise.allSettled(Array.from({ length: 5 }, () => record(large, 1_500)));
+  for (const failure of failures) {
+    expect(failure.status).toBe("rejected");
+    const { code } = ConnectError.from((failure as PromiseRejectedResult).reason);
+    expect([Code.Unavailable, Code.DeadlineExceeded]).toContain(code);
+  }
+  expect(server.logs.some((line) => JSON.stringify(line).includes('"code":"53100"'))).toBe(true);
+  // What still fits is recorded.
+  await record(small, 10_000);
+
+  const patient = Array.from({ length: 5 }, () => record(large, 25_000));
+  const retries = () => server.logs.filter(({ msg }) => String(msg).includes("tried again")).length;
+  const before = retries();
+  await expect.poll(retries, { timeout: 10_000 }).toBeGreaterThan(before);
+  await unlink(file);
+  await rename(`${file}.kept`, file);
+  await reopenFiles();
+  const recorded = await Promise.all(patient);
+  expect(recorded.map(({ entry }) => entry?.sequence)).toEqual([1n, 2n, 3n, 4n, 5n]);
+  expect(server.alive).toBe(true);
+  expect(await readStoredLog(postgres.url, small)).toHaveLength(2);
+  expect(await readStoredLog(postgres.url, large)).toHaveLength(5);
+});
