@@ -1,3 +1,5 @@
+import { Socket } from "node:net";
+import type pg from "pg";
 import type { Config } from "../config.ts";
 import { openEmbedded } from "../store/embedded.ts";
 import { migrateUp, requireCurrentSchema } from "../store/migrate.ts";
@@ -8,6 +10,8 @@ export interface OpenDatabase {
   readonly database: Database;
   /** Resolves with the cause if an embedded database dies by itself. */
   readonly failed: Promise<Error>;
+  /** Breaks every session, so that nothing waits any longer for a database that is silent. */
+  breakSessions(): void;
   close(): Promise<void>;
 }
 
@@ -21,9 +25,11 @@ export async function openDatabase(config: Config["database"]): Promise<OpenData
   if ("url" in config) {
     const connection = { connectionString: config.url };
     await requireCurrentSchema(connection);
+    const breakable = withBreakableSessions(connection);
     return {
-      database: { connection, singleSession: false },
+      database: { connection: breakable.connection, singleSession: false },
       failed: new Promise(() => undefined),
+      breakSessions: breakable.breakSessions,
       close: () => Promise.resolve(),
     };
   }
@@ -34,9 +40,30 @@ export async function openDatabase(config: Config["database"]): Promise<OpenData
     await embedded.close();
     throw error;
   }
+  const breakable = withBreakableSessions(embedded.connection);
   return {
-    database: { connection: embedded.connection, singleSession: true },
+    database: { connection: breakable.connection, singleSession: true },
     failed: embedded.failed,
+    breakSessions: breakable.breakSessions,
     close: () => embedded.close(),
+  };
+}
+
+/** The connection, and a way to break all sessions that are ever made with it. */
+function withBreakableSessions(
+  connection: pg.ClientConfig,
+): Pick<OpenDatabase, "breakSessions"> & { readonly connection: pg.ClientConfig } {
+  const sockets = new Set<Socket>();
+  const stream = () => {
+    const socket = new Socket();
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    return socket;
+  };
+  return {
+    connection: { ...connection, stream },
+    breakSessions: () => {
+      for (const socket of sockets) socket.destroy();
+    },
   };
 }

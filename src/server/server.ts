@@ -203,13 +203,18 @@ export async function startServer(
   closed.promise.catch(() => undefined);
   let closing: Promise<void> | undefined;
   const close = () => {
-    closing ??= owned.disposeAsync().then(
-      () => closed.resolve(),
-      (error: unknown) => {
+    closing ??= (async () => {
+      const late = setTimeout(() => opened.breakSessions(), shutdownMs * 0.8);
+      try {
+        await owned.disposeAsync();
+        closed.resolve();
+      } catch (error) {
         closed.reject(error);
         throw error;
-      },
-    );
+      } finally {
+        clearTimeout(late);
+      }
+    })();
     return closing;
   };
   void opened.failed.then((error) => {

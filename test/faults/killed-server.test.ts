@@ -10,21 +10,21 @@ import { expectAcknowledged, readStoredLog } from "./stored-log.ts";
 
 test("kill -9 of a replica under load loses and doubles nothing, and the other goes on", async () => {
   await using database = await createDatabase();
-  const env = { DATABASE_URL: database.url };
-  await using survivor = await startServerProcess(env);
-  let victim = await startServerProcess(env);
-  const audits = () => [survivor, victim].map((server) => server.client().audit);
-  let replicas = audits();
-  const choose = () => replicas[Math.floor(Math.random() * 2)] as (typeof replicas)[number];
+  await using servers = new AsyncDisposableStack();
+  const start = async () => {
+    const server = servers.use(await startServerProcess({ DATABASE_URL: database.url }));
+    return { server, audit: server.client().audit };
+  };
+  const survivor = await start();
+  let victim = await start();
+  const choose = () => (Math.random() < 0.5 ? survivor : victim).audit;
   await using load = new Load(choose);
   await using reader = new ResumingReader(choose, load.teams[0] as string);
   for (let kill = 0; kill < 3; kill++) {
     await load.more(200);
-    await victim.end("SIGKILL");
+    await victim.server.end("SIGKILL");
     await load.more(200);
-    await victim[Symbol.asyncDispose]();
-    victim = await startServerProcess(env);
-    replicas = audits();
+    victim = await start();
   }
   await load.more(200);
   await load.stop();
@@ -37,30 +37,32 @@ test("kill -9 of a replica under load loses and doubles nothing, and the other g
   const followed = logs.get(load.teams[0] as string) ?? [];
   await reader.reached(followed.length);
   expect(reader.ids).toEqual(followed);
-  await victim[Symbol.asyncDispose]();
 });
 
 test("kill -9 of the embedded default under load loses nothing acknowledged", async () => {
   const directory = await mkdtemp(join(tmpdir(), "annals-test-"));
   try {
-    const env = { DATA_DIR: join(directory, "data") };
-    let server = await startServerProcess(env);
-    let { audit } = server.client();
-    const load = new Load(() => audit);
-    await using reader = new ResumingReader(() => audit, load.teams[0] as string);
+    await using servers = new AsyncDisposableStack();
+    const start = async () => {
+      const env = { DATA_DIR: join(directory, "data") };
+      const server = servers.use(await startServerProcess(env));
+      return { server, audit: server.client().audit };
+    };
+    let current = await start();
+    await using load = new Load(() => current.audit);
+    await using reader = new ResumingReader(() => current.audit, load.teams[0] as string);
     for (let kill = 0; kill < 2; kill++) {
       await load.more(100);
-      await server.end("SIGKILL");
-      await server[Symbol.asyncDispose]();
-      server = await startServerProcess(env);
-      ({ audit } = server.client());
+      await current.server.end("SIGKILL");
+      current = await start();
     }
     await load.more(100);
     await load.stop();
     for (const teamId of load.teams) {
       const log: string[] = [];
-      const start = { case: "beginning", value: {} } as const;
-      for await (const { entries } of audit.stream({ teamId, start, stopAtHead: true })) {
+      const beginning = { case: "beginning", value: {} } as const;
+      const request = { teamId, start: beginning, stopAtHead: true };
+      for await (const { entries } of current.audit.stream(request)) {
         for (const { id, sequence } of entries) {
           log.push(id);
           expect(sequence).toBe(BigInt(log.length));
@@ -73,7 +75,6 @@ test("kill -9 of the embedded default under load loses nothing acknowledged", as
         expect(reader.ids).toEqual(log);
       }
     }
-    await server[Symbol.asyncDispose]();
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -5,9 +5,11 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { migrateUp } from "../../src/store/migrate.ts";
+import { Follower } from "../feed/follower.ts";
 import { type OwnPostgres, startPostgres } from "../support/postgres.ts";
 import { newId } from "../support/server.ts";
 import { startServerProcess } from "../support/server-process.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { Load } from "./load.ts";
 import { ResumingReader } from "./resuming-reader.ts";
 import { expectAcknowledged, readStoredLog } from "./stored-log.ts";
@@ -21,37 +23,54 @@ beforeAll(async () => {
 
 afterAll(() => postgres[Symbol.asyncDispose]());
 
-test.each(["immediate", "fast"] as const)(
-  "PostgreSQL stopped (%s) and started again under load loses nothing acknowledged",
-  async (mode) => {
-    await using server = await startServerProcess({ DATABASE_URL: postgres.url });
-    const { audit } = server.client({ timeoutMs: 3_000 });
-    await using load = new Load(() => audit);
-    const readers = load.teams.map((teamId) => new ResumingReader(() => audit, teamId));
-    for (let outage = 0; outage < 2; outage++) {
-      await load.more(300);
-      await postgres.stop(mode);
-      // Every call that is made now ends within its deadline with a reason to try again.
-      const before = load.failed;
-      await load.until(({ failed }) => failed >= before + 12);
-      expect(server.alive).toBe(true);
-      const health = await fetch(`${server.url}/healthz`);
-      expect(health.status).toBe(200);
-      await postgres.start();
-    }
+test("PostgreSQL crashed, stopped and started again under load loses nothing acknowledged", async () => {
+  await using server = await startServerProcess({ DATABASE_URL: postgres.url });
+  const { audit } = server.client({ timeoutMs: 1_500 });
+  await using load = new Load(() => audit);
+  await using readers = new AsyncDisposableStack();
+  const reading = load.teams.map((teamId) => readers.use(new ResumingReader(() => audit, teamId)));
+  const patient = server.client().audit;
+  for (const mode of ["immediate", "fast"] as const) {
     await load.more(300);
-    await load.stop();
-    expect(server.alive).toBe(true);
-    for (const [i, teamId] of load.teams.entries()) {
-      const log = await readStoredLog(postgres.url, teamId);
-      expectAcknowledged(load.acknowledged.get(teamId) ?? new Map(), log);
-      await using reader = readers[i] as ResumingReader;
-      await reader.reached(log.length);
-      expect(reader.ids).toEqual(log);
-    }
-  },
-  60_000,
-);
+    await postgres.stop(mode);
+    // A call ends within its deadline with a reason to try again, or succeeds later.
+    const before = load.failed;
+    const later = patient.record({ entry: { teamId: newId("team"), action: "create" } });
+    await load.until(({ failed }) => failed >= before + 12);
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    await postgres.start();
+    expect((await later).entry?.sequence).toBe(1n);
+  }
+  await load.more(300);
+  await load.stop();
+  expect(server.alive).toBe(true);
+  for (const [i, teamId] of load.teams.entries()) {
+    const log = await readStoredLog(postgres.url, teamId);
+    expectAcknowledged(load.acknowledged.get(teamId) ?? new Map(), log);
+    await reading[i]?.reached(log.length);
+    expect(reading[i]?.ids).toEqual(log);
+  }
+}, 60_000);
+
+test("a server whose database does not answer any more still closes in time", async () => {
+  await using proxy = await startTcpProxy(postgres.url);
+  await using server = await startServerProcess({ DATABASE_URL: proxy.url });
+  const { audit } = server.client();
+  const teamId = newId("team");
+  await audit.record({ entry: { teamId, action: "create" } });
+  await using reader = new Follower(audit, { teamId });
+  await reader.begun();
+  proxy.fromServer = () => "hold";
+  const calls = Array.from({ length: 5 }, () =>
+    audit.record({ entry: { teamId, action: "create" } }).catch(ConnectError.from),
+  );
+  const listing = audit.list({ teamId }).catch(ConnectError.from);
+  await expect.poll(() => proxy.held).toBeGreaterThan(1);
+  await server.end("SIGTERM");
+  for (const answer of await Promise.all([...calls, listing])) {
+    expect(answer).toBeInstanceOf(ConnectError);
+  }
+}, 60_000);
 
 test("a full disk fails calls clearly and loses nothing; with space again the service goes on", async () => {
   await using server = await startServerProcess({ DATABASE_URL: postgres.url });

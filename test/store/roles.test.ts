@@ -102,9 +102,10 @@ describe("the service's role", () => {
     );
     await service.query("SELECT FROM control_plane.audit_log_heads FOR UPDATE");
     await append(service, 4);
-    await service.query("INSERT INTO control_plane.audit_log_tiles VALUES ($1, 0, 0, $2)", [
+    await service.query("INSERT INTO control_plane.audit_log_tiles VALUES ($1, 0, 0, $2, $3)", [
       TEAM,
       Buffer.alloc(8192),
+      HASH,
     ]);
     await service.query("UPDATE control_plane.audit_log_heads SET size = 4, frontier = $1", [HASH]);
     await service.query(

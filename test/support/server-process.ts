@@ -27,7 +27,11 @@ export interface ServerProcess extends AsyncDisposable {
   client(options?: { timeoutMs?: number }): AuditClient;
   /** Sends a signal and goes on. */
   signal(name: NodeJS.Signals): void;
-  /** Sends a signal and waits for the end. */
+  /**
+   * Sends a signal and waits for the end.
+   *
+   * @throws Error if a server asked to close does not do so cleanly within its 10 s.
+   */
   end(name: NodeJS.Signals): Promise<void>;
 }
 
@@ -126,22 +130,19 @@ class Running implements ServerProcess {
 
   async end(name: NodeJS.Signals): Promise<void> {
     this.#child.kill(name);
+    const tooLate = setTimeout(() => this.#child.kill("SIGKILL"), CLOSES_WITHIN_MS);
     await this.#ended;
+    clearTimeout(tooLate);
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode === 0 || name === "SIGKILL") return;
+    const lastLines = JSON.stringify(this.logs.slice(-20));
+    throw new Error(`the server did not close cleanly (${exitCode ?? signalCode}): ${lastLines}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) client.close();
     if (!this.alive) return;
     this.#child.kill("SIGCONT");
-    this.#child.kill("SIGTERM");
-    const tooLate = setTimeout(() => this.#child.kill("SIGKILL"), CLOSES_WITHIN_MS);
-    await this.#ended;
-    clearTimeout(tooLate);
-    const { exitCode, signalCode } = this.#child;
-    if (exitCode !== 0) {
-      throw new Error(
-        `the server did not close cleanly (${exitCode ?? signalCode}): ${JSON.stringify(this.logs.slice(-20))}`,
-      );
-    }
+    await this.end("SIGTERM");
   }
 }

@@ -10,6 +10,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly url: string;
   /** Connections open now. */
   readonly connections: number;
+  /** How many of them are held. */
+  readonly held: number;
   /** Judges what the client sends; by default everything passes. */
   fromClient: (bytes: Buffer) => Fate;
   /** Judges what PostgreSQL answers. */
@@ -51,6 +53,9 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
     url: url.href,
     get connections() {
       return pairs.size;
+    },
+    get held() {
+      return [...pairs].filter(({ held }) => held).length;
     },
     fromClient: () => "pass",
     fromServer: () => "pass",
