@@ -13,7 +13,9 @@ CREATE TABLE control_plane.audit_log_heads (
   frontier         bytea          NOT NULL DEFAULT '',
   CONSTRAINT audit_log_heads_pkey PRIMARY KEY (team_id),
   CONSTRAINT audit_log_heads_size_check CHECK (size >= 0),
-  CONSTRAINT audit_log_heads_first_sequence_check CHECK (first_sequence BETWEEN 1 AND size + 1)
+  -- The leaves of a tile that is not full yet are needed to fill it.
+  CONSTRAINT audit_log_heads_first_sequence_check
+    CHECK (first_sequence BETWEEN 1 AND size / 256 * 256 + 1)
 )
 -- A head is rewritten by every append to its team. Half-empty pages let the new version stay
 -- on its page (a HOT update), which leaves the index alone and is pruned without a vacuum.
@@ -24,7 +26,7 @@ COMMENT ON TABLE control_plane.audit_log_heads IS
 COMMENT ON COLUMN control_plane.audit_log_heads.size IS
   'The last sequence assigned; 0 before the first entry. Pruning does not lower it.';
 COMMENT ON COLUMN control_plane.audit_log_heads.first_sequence IS
-  'The retention floor: the lowest sequence still kept; size + 1 when none is.';
+  'The retention floor: the lowest sequence still kept. It does not pass the last full tile.';
 COMMENT ON COLUMN control_plane.audit_log_heads.last_record_time IS
   'The newest record_time, below which the next one may not fall.';
 COMMENT ON COLUMN control_plane.audit_log_heads.frontier IS

@@ -95,7 +95,11 @@ export function invalidField(field: string, description: string): AuditError {
  * `report` and answered bare, so that no internals leak.
  */
 export function toAuditError(error: unknown, report: (error: unknown) => void): AuditError {
-  if (error instanceof AuditError) return error;
+  if (error instanceof AuditError) {
+    // The caller is told no more than that; why, somebody here must know.
+    if (error.reason === "CREDENTIAL_UNVERIFIABLE") report(error);
+    return error;
+  }
   report(error);
   if (isDatabaseUnavailable(error)) return databaseUnavailable();
   return new AuditError("INTERNAL", "internal error");
@@ -157,7 +161,8 @@ export function deadlineExceeded(): AuditError {
 
 /**
  * Whether a driver's error means that the database was out of reach or refused to work for now
- * (SQLSTATE classes 08, 53 and 57P, 3D000 while it is being restored, or a socket error), rather than that a statement was wrong.
+ * (SQLSTATE classes 08, 53 and 57P, 3D000 while it is being restored, or a socket error), rather
+ * than that a statement was wrong.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

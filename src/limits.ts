@@ -20,6 +20,8 @@ export const entryLimits = {
 /** One request. */
 export const requestLimits = {
   messageBytes: 4 * MiB,
+  /** To services that need no credential: health and reflection. */
+  publicMessageBytes: 16 * KiB,
   headerBytes: 16 * KiB,
   batchEntries: 500,
   filterValues: 100,

@@ -31,24 +31,37 @@ export async function* followAllTeams(
   const delivered = new Map<string, Millis>();
   let position = start ?? placeBefore(begun);
   if (start === undefined) {
-    for await (const page of scan(context, { beyond: position })) remember(delivered, page);
+    for await (const { entries } of scan(context, { beyond: position })) {
+      remember(delivered, entries, begun);
+    }
   }
   const before = stopAtHead ? { before: begun } : {};
 
-  let silentSince = Number.NEGATIVE_INFINITY;
+  // At once, since headers wait for it, and a search of all teams can take its time.
+  yield { entries: [], position };
+  let silentSince = performance.now();
   for (;;) {
     signal.throwIfAborted();
     const { wakes } = followed.topic;
     // Read first: what is committed later than this is recorded later than this.
     const watermark = stopAtHead ? begun : await readWatermark(db);
-    for await (const page of scan(context, { beyond: position, ...before })) {
-      const fresh = page.filter((entry) => !delivered.has(key(entry)));
-      remember(delivered, fresh);
+    for await (const { entries: found, reached } of scan(context, {
+      beyond: position,
+      ...before,
+    })) {
+      const fresh = found.filter((entry) => !delivered.has(key(entry)));
+      remember(delivered, fresh, watermark);
       for (const entries of messages(fresh)) {
         signal.throwIfAborted();
         const last = entries.at(-1);
         if (last !== undefined && last.recordTime < watermark) position = placeOf(last);
         yield { entries, position };
+        silentSince = performance.now();
+      }
+      signal.throwIfAborted();
+      if (reached !== undefined && reached.recordTime < watermark) position = reached;
+      if (performance.now() - silentSince >= heartbeatMs) {
+        yield { entries: [], position };
         silentSince = performance.now();
       }
     }
@@ -68,11 +81,14 @@ export async function* followAllTeams(
   }
 }
 
-/** Pages of the entries in a window that pass the filter, oldest first; some may be empty. */
+/**
+ * Pages of the entries in a window that pass the filter, oldest first, some empty, and the place
+ * that each page reached; the last one reached the end.
+ */
 async function* scan(
   { db, filter }: SubscriptionContext,
   window: GlobalWindow,
-): AsyncGenerator<readonly Entry[]> {
+): AsyncGenerator<{ entries: readonly Entry[]; reached: GlobalPosition | undefined }> {
   const limit = requestLimits.pageEntries;
   let beyond = window.beyond;
   for (;;) {
@@ -80,12 +96,11 @@ async function* scan(
     const through = passesEverything(filter)
       ? undefined
       : await placeWithin(db, rest, "oldest_first", scanLimits.windowEntries);
-    const page = await readAcrossTeams(db, { ...rest, through }, filter, "oldest_first", limit);
-    yield page;
-    const last = page.at(-1);
-    if (page.length === limit && last !== undefined) beyond = placeOf(last);
-    else if (through !== undefined) beyond = through;
-    else return;
+    const entries = await readAcrossTeams(db, { ...rest, through }, filter, "oldest_first", limit);
+    const last = entries.length === limit ? entries.at(-1) : undefined;
+    beyond = last === undefined ? through : placeOf(last);
+    yield { entries, reached: beyond };
+    if (beyond === undefined) return;
   }
 }
 
@@ -97,8 +112,11 @@ function key(entry: Entry): string {
   return `${entry.teamId}/${entry.sequence}`;
 }
 
-function remember(delivered: Map<string, Millis>, entries: readonly Entry[]): void {
-  for (const entry of entries) delivered.set(key(entry), entry.recordTime);
+/** Of what is settled, the position is memory enough. */
+function remember(delivered: Map<string, Millis>, entries: readonly Entry[], settled: Millis) {
+  for (const entry of entries) {
+    if (entry.recordTime >= settled) delivered.set(key(entry), entry.recordTime);
+  }
 }
 
 function* messages(entries: readonly Entry[]): Generator<readonly Entry[]> {

@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import pg from "pg";
 import type { Logger } from "pino";
-import type { TeamId } from "../ids.ts";
+import { isUuid, type TeamId } from "../ids.ts";
 import type { Entry } from "../log/entry.ts";
 import type { Queryable } from "../store/pool.ts";
 
 const channel = "annals_feed";
 /** Commits of this long go out as one hint. */
 const debounceMs = 5;
-/** Teams in one payload: at 36 + 1 + up to 19 + 1 bytes each it stays below 8,000 bytes. */
-const teamsPerPayload = 120;
+/** Teams in one payload: at 36 + 1 bytes each it stays below PostgreSQL's 8,000 bytes. */
+const teamsPerPayload = 200;
 const reconnectMs = { least: 100, most: 5_000 };
 
 /** What the hints need of the world. */
@@ -17,8 +17,8 @@ export interface HintsOptions {
   readonly connection: pg.ClientConfig;
   readonly db: Queryable;
   readonly logger: Logger;
-  /** Another replica's log has grown to a size. */
-  readonly onHint: (teamId: TeamId, size: bigint) => void;
+  /** Another replica has appended to these teams' logs. */
+  readonly onHint: (teams: readonly TeamId[]) => void;
   /** Hints may have been missed: the connection is new. */
   readonly onConnected: () => void;
 }
@@ -31,7 +31,7 @@ export interface HintsOptions {
 export class Hints {
   readonly #options: HintsOptions;
   readonly #replica = randomUUID();
-  readonly #grown = new Map<TeamId, bigint>();
+  readonly #grown = new Set<TeamId>();
   #debounce: NodeJS.Timeout | undefined;
   #sending: Promise<unknown> = Promise.resolve();
   #listener: pg.Client | undefined;
@@ -46,7 +46,7 @@ export class Hints {
 
   /** Announces entries that were just committed here. */
   announce(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#grown.set(entry.teamId, entry.sequence);
+    for (const entry of entries) this.#grown.add(entry.teamId);
     this.#debounce ??= setTimeout(() => {
       this.#debounce = undefined;
       this.#send();
@@ -67,8 +67,7 @@ export class Hints {
     this.#grown.clear();
     const payloads: string[] = [];
     for (let i = 0; i < grown.length; i += teamsPerPayload) {
-      const teams = grown.slice(i, i + teamsPerPayload).map(([team, size]) => `${team}=${size}`);
-      payloads.push(`${this.#replica} ${teams.join(",")}`);
+      payloads.push(`${this.#replica} ${grown.slice(i, i + teamsPerPayload).join(",")}`);
     }
     this.#sending = this.#options.db
       .query({
@@ -113,10 +112,6 @@ export class Hints {
   #receive(payload: string): void {
     const [replica, teams] = payload.split(" ");
     if (replica === this.#replica || teams === undefined) return;
-    for (const item of teams.split(",")) {
-      const [teamId, size] = item.split("=");
-      if (teamId === undefined || size === undefined || !/^[0-9]{1,19}$/.test(size)) continue;
-      this.#options.onHint(teamId as TeamId, BigInt(size));
-    }
+    this.#options.onHint(teams.split(",").filter(isUuid) as TeamId[]);
   }
 }

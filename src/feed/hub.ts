@@ -38,6 +38,8 @@ export class Hub {
   readonly #topics = new Map<TeamId, Topic>();
   #timer: NodeJS.Timeout | undefined;
   #polling: Promise<void> | undefined;
+  readonly #hinted = new Set<TeamId>();
+  #looking: Promise<void> | undefined;
   /** How often the logs came into doubt, and how many of those doubts a poll has settled. */
   #doubts = 0;
   #settled = 0;
@@ -96,9 +98,34 @@ export class Hub {
     this.allTeams.wake();
   }
 
-  /** Hears that a team's log has grown to a size; reads what is new once, for all who follow. */
-  async grown(teamId: TeamId, size: bigint, source: FeedSource): Promise<void> {
+  /**
+   * Hears that teams' logs may have grown, and looks how far: who can send a hint can make this
+   * replica look, and no more.
+   */
+  look(teams: readonly TeamId[]): Promise<void> {
     this.allTeams.wake();
+    for (const teamId of teams) if (this.#topics.has(teamId)) this.#hinted.add(teamId);
+    this.#looking ??= this.#lookAtHinted().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookAtHinted(): Promise<void> {
+    while (this.#hinted.size > 0) {
+      const teams = [...this.#hinted];
+      this.#hinted.clear();
+      try {
+        const sizes = await this.#options.readSizes(teams);
+        for (const [teamId, size] of sizes) await this.#grown(teamId, size, "hint");
+      } catch (error) {
+        this.#options.logger.warn({ err: error }, "the heads of hinted logs could not be read");
+      }
+    }
+  }
+
+  /** A team's log has grown to a size: reads what is new once, for all who follow. */
+  async #grown(teamId: TeamId, size: bigint, source: FeedSource): Promise<void> {
     const topic = this.#topics.get(teamId);
     if (topic === undefined || size <= topic.size) return;
     const from = topic.next;
@@ -136,11 +163,11 @@ export class Hub {
     return this.#polling;
   }
 
-  /** Stops polling and wakes all who wait; they end by their own signals. */
+  /** Stops polling. Those who wait end by their own signals. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    await this.#polling;
+    await Promise.all([this.#polling, this.#looking]);
   }
 
   async #pollOnce(): Promise<void> {
@@ -160,7 +187,7 @@ export class Hub {
         else if (doubts !== this.#settled) this.#topics.get(teamId)?.doubt();
       }
       this.#settled = doubts;
-      for (const teamId of known.keys()) await this.grown(teamId, sizes.get(teamId) ?? 0n, "poll");
+      for (const teamId of known.keys()) await this.#grown(teamId, sizes.get(teamId) ?? 0n, "poll");
     } catch (error) {
       this.#doubts += 1;
       this.#options.logger.warn({ err: error }, "the heads of followed logs could not be polled");

@@ -1,6 +1,6 @@
 import { AuditError } from "../errors.ts";
 import type { TeamId } from "../ids.ts";
-import { requestLimits, responseLimits, scanLimits } from "../limits.ts";
+import { responseLimits, scanLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { type Filter, matches, passesEverything } from "../log/filter.ts";
 import { type Position, positionAfter } from "../log/position.ts";
@@ -51,6 +51,7 @@ export async function* followTeam(
   const end = context.stopAtHead ? head.end.sequence : undefined;
 
   let { doubts } = topic;
+  let pageEntries: number = pageLimits.least;
   let silentSince = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal.throwIfAborted();
@@ -62,8 +63,9 @@ export async function* followTeam(
     const read =
       fromRing(topic, position, filter, end) ??
       (position.sequence < (end ?? topic.size)
-        ? await fromDatabase(db, teamId, position, filter, end ?? topic.size)
+        ? await fromDatabase(db, teamId, position, filter, end ?? topic.size, pageEntries)
         : { entries: [], position });
+    pageEntries = nextPageEntries(read.entries, pageEntries);
     const advanced = read.position.sequence > position.sequence;
     const heartbeatDue = performance.now() - silentSince >= heartbeatMs;
     for (const delivery of messages(read)) {
@@ -136,15 +138,14 @@ async function fromDatabase(
   position: Position,
   filter: Filter,
   upTo: bigint,
+  limit: number,
 ): Promise<Delivery<Position>> {
   const from = position.sequence + 1n;
-  const limit = requestLimits.pageEntries;
   const stretch = BigInt(passesEverything(filter) ? limit : scanLimits.windowEntries);
   const to = upTo < from + stretch - 1n ? upTo : from + stretch - 1n;
-  const [entries] = await Promise.all([
-    readWindow(db, teamId, { from, to }, filter, "oldest_first", limit),
-    readHead(db, teamId).then((head) => checkPosition(db, teamId, position, head)),
-  ]);
+  const entries = await readWindow(db, teamId, { from, to }, filter, "oldest_first", limit);
+  // Afterwards, so that what was pruned before the page was read is noticed.
+  await checkPosition(db, teamId, position, await readHead(db, teamId));
   const last = entries.at(-1);
   if (last !== undefined && (entries.length === limit || last.sequence === to)) {
     return { entries, position: positionAfter(last) };
@@ -152,6 +153,16 @@ async function fromDatabase(
   const leaf = await readLeafHash(db, teamId, to);
   if (leaf === undefined) throw contradiction(position);
   return { entries, position: positionAfter({ sequence: to, leafHash: leaf }) };
+}
+
+/** Entries in a page from the database: few at first, then about one message's weight of them. */
+const pageLimits = { least: 16, most: responseLimits.streamMessageEntries };
+
+function nextPageEntries(page: readonly Entry[], before: number): number {
+  if (page.length === 0) return before;
+  const bytes = page.reduce((sum, entry) => sum + entry.bytes, 0) / page.length;
+  const fitting = Math.floor(responseLimits.streamMessageBytes / bytes);
+  return Math.min(pageLimits.most, Math.max(pageLimits.least, fitting));
 }
 
 /** Cuts what was read into messages; the last one has the position that was reached. */

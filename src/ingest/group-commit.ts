@@ -123,7 +123,7 @@ export class GroupCommit {
       result = await this.#options.append(entries, { skipIfBusy: new Set(suspects) });
     } catch (error) {
       // A RangeError is a head that contradicts itself: nothing that another try would mend.
-      const oneAtFault = valueRefused.test(sqlState(error)) || error instanceof RangeError;
+      const oneAtFault = refusesValues(error) || error instanceof RangeError;
       if (!oneAtFault) return this.#failed(batch, error);
       if (entries.length === 1) return this.#refused(batch, error);
       const [first, second] = halves(batch);
@@ -169,12 +169,18 @@ export class GroupCommit {
   /** A batch of one entry that cannot be recorded. */
   #refused(batch: Batch, error: unknown): Attempt {
     this.#options.logger.error({ err: error }, "an entry cannot be recorded");
-    const refusal = valueRefused.test(sqlState(error))
+    const refusal = refusesValues(error)
       ? invalidField("entry", "the database refuses its values")
       : new AuditError("INTERNAL", "internal error", { cause: error });
     for (const { calls } of batch) for (const call of calls) call.settle(refusal);
     return { unanswered: [] };
   }
+}
+
+/** Whether PostgreSQL refused an entry's values, not what Annals itself writes beside them. */
+function refusesValues(error: unknown): boolean {
+  const table = error instanceof Error && "table" in error ? error.table : undefined;
+  return valueRefused.test(sqlState(error)) && (table === undefined || table === "audit_logs");
 }
 
 /** What an attempt leaves to be tried again, in its order, and why. */

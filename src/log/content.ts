@@ -4,13 +4,13 @@ import { canonicalJson } from "./jcs.ts";
 /**
  * Whether an entry to record has the content of a recorded one: every field the caller may set,
  * after normalisation. Of an erased entry only what is outside the details can be compared. The
- * recorder does not count, nor an actor that was not given, so that a retry under a fresh
- * credential is still the same entry.
+ * recorder does not count, nor the name of an actor that was not given, so that a retry under a
+ * fresh credential of the same principal is still the same entry.
  */
 export function sameContent(entry: NewEntry, recorded: Entry): boolean {
   return (
-    (entry.actorImplied ||
-      (entry.actor.type === recorded.actor.type && entry.actor.id === recorded.actor.id)) &&
+    entry.actor.type === recorded.actor.type &&
+    entry.actor.id === recorded.actor.id &&
     entry.resource?.type === recorded.resource?.type &&
     entry.resource?.id === recorded.resource?.id &&
     entry.action === recorded.action &&

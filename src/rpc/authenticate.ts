@@ -15,6 +15,10 @@ export const apiKeyPrefix = "annals_";
 const touchEveryMs = 60_000;
 const jwtCacheMs = 60_000;
 const cachedCredentials = 10_000;
+/** Apart from the known ones, so that guesses do not drive those out. */
+const cachedUnknown = 1_000;
+/** A prefix and 256 random bits as base64url. */
+const apiKeyPattern = /^annals_[A-Za-z0-9_-]{43}$/;
 
 /** What authentication needs of the world. */
 export interface AuthenticateOptions {
@@ -89,18 +93,22 @@ function apiKeyAuthenticator({
   logger,
   apiKeyCacheMs,
 }: AuthenticateOptions): (secret: string) => Promise<Authenticated> {
-  const known = new ExpiringCache<{ key: ApiKey | undefined }>(cachedCredentials, apiKeyCacheMs);
+  const known = new ExpiringCache<ApiKey>(cachedCredentials, apiKeyCacheMs);
+  const unknown = new ExpiringCache<true>(cachedUnknown, apiKeyCacheMs);
   const touched = new ExpiringCache<true>(cachedCredentials, touchEveryMs);
 
   const find = async (secret: string): Promise<ApiKey> => {
+    if (!apiKeyPattern.test(secret)) {
+      throw new AuditError("CREDENTIAL_INVALID", "the API key is malformed");
+    }
     const digest = secretHash(secret);
     const id = digest.toString("base64");
-    let found = known.get(id);
-    if (found === undefined) {
-      found = { key: await findKey(db, digest) };
-      known.set(id, found);
+    let key = known.get(id);
+    if (key === undefined && unknown.get(id) === undefined) {
+      key = await findKey(db, digest);
+      if (key === undefined) unknown.set(id, true);
+      else known.set(id, key);
     }
-    const { key } = found;
     if (key === undefined) throw new AuditError("CREDENTIAL_INVALID", "the API key is unknown");
     if (key.revokeTime !== undefined) {
       throw new AuditError("CREDENTIAL_REVOKED", "the API key was revoked");

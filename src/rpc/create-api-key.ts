@@ -42,6 +42,7 @@ export function createApiKey({ append, makeId }: Services) {
       secretHint: secret.slice(0, hintCharacters),
       ...(expireTime === undefined ? {} : { expireTime }),
     };
+    context.signal.throwIfAborted();
     let stored: ApiKey | undefined;
     await append([apiKeyCreated(makeId(), principal, key)], {
       alongside: async (session) => {

@@ -97,11 +97,7 @@ async function verify(attempt: () => Promise<{ payload: JWTPayload }>): Promise<
     if (error instanceof errors.JWTExpired) {
       throw new AuditError("CREDENTIAL_EXPIRED", "the token has expired", { cause: error });
     }
-    const fetching =
-      !(error instanceof errors.JOSEError) ||
-      error instanceof errors.JWKSTimeout ||
-      error.code === "ERR_JOSE_GENERIC";
-    if (fetching) {
+    if (isFetchFailure(error)) {
       throw new AuditError("CREDENTIAL_UNVERIFIABLE", "the signing keys could not be fetched", {
         retryDelayMs: 1_000,
         cause: error,
@@ -109,6 +105,13 @@ async function verify(attempt: () => Promise<{ payload: JWTPayload }>): Promise<
     }
     throw new AuditError("CREDENTIAL_INVALID", "the token is not valid here", { cause: error });
   }
+}
+
+/** Whether it was the keys that could not be had, rather than the token that is wrong. */
+function isFetchFailure(error: unknown): boolean {
+  if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return true;
+  if (error instanceof errors.JOSEError) return error.code === "ERR_JOSE_GENERIC";
+  return error instanceof TypeError && error.message === "fetch failed";
 }
 
 function principalFrom(

@@ -6,7 +6,7 @@ import { listKeys } from "../store/keys.ts";
 import { requestedTeam, requireKeyAdmin } from "./access.ts";
 import { encodeApiKey } from "./api-key-codec.ts";
 import { pack } from "./cursor.ts";
-import { decodePageSize } from "./list.ts";
+import { decodePageSize } from "./list-query.ts";
 import { parse } from "./page-token.ts";
 import { authenticatedKey } from "./principal.ts";
 import type { Services } from "./services.ts";

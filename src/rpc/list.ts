@@ -1,52 +1,22 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import { ListOrder, type ListRequest } from "../../gen/audit/v1/audit_service_pb.ts";
+import type { ListRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField } from "../errors.ts";
-import { placeBefore } from "../feed/all-teams-subscription.ts";
 import type { TeamId } from "../ids.ts";
-import { requestLimits, scanLimits } from "../limits.ts";
+import { scanLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { type Filter, passesEverything } from "../log/filter.ts";
-import {
-  bounded,
-  type GlobalWindow,
-  type Order,
-  placeWithin,
-  readAcrossTeams,
-  readWindow,
-  type Window,
-} from "../store/entries.ts";
-import { readHead, readWatermark, sequenceAt } from "../store/heads.ts";
+import { bounded, type Order, readWindow, type Window } from "../store/entries.ts";
+import { readHead, sequenceAt } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
 import { encodeEntry } from "./codec.ts";
-import { decodeCursor, decodeGlobalCursor, encodeCursor, encodeGlobalCursor } from "./cursor.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { decodeFilter } from "./filter-codec.ts";
-import { allTeamsRead } from "./own-acts.ts";
-import {
-  decodeGlobalPageToken,
-  decodePageToken,
-  encodeGlobalPageToken,
-  encodePageToken,
-  queryDigest,
-} from "./page-token.ts";
+import { listAllTeams } from "./list-all-teams.ts";
+import { decodeQuery, type Page, type Query } from "./list-query.ts";
+import { decodePageToken, decodeTokenCursor, encodePageToken } from "./page-token.ts";
 import { authenticatedKey } from "./principal.ts";
 import type { Services } from "./services.ts";
-
-/** What a page is made of, whichever the kind of list. */
-interface Page {
-  readonly entries: readonly Entry[];
-  readonly nextPageToken: string;
-  readonly cursor: string;
-}
-
-interface Query {
-  readonly filter: Filter;
-  readonly order: Order;
-  readonly limit: number;
-  readonly pageToken: string;
-  /** What its page tokens are bound to. */
-  readonly digest: string;
-}
 
 /** Reads a page of entries. */
 export function list(services: Services) {
@@ -57,10 +27,7 @@ export function list(services: Services) {
       if (request.teamId !== "") throw invalidField("team_id", "must be empty with all_teams");
       requireAllTeams(principal);
       const query = decodeQuery(request, decodeFilter(request.filter, ["team", "admin"]), "*");
-      if (query.pageToken === "") {
-        await services.record(allTeamsRead(services.makeId(), principal, "List"), context.signal);
-      }
-      page = await listAllTeams(services.db, query);
+      page = await listAllTeams(services, principal, query, context.signal);
     } else {
       const teamId = requestedTeam(principal, request.teamId);
       const filter = decodeFilter(request.filter, readableScopes(principal, teamId));
@@ -70,42 +37,14 @@ export function list(services: Services) {
   };
 }
 
-function decodeQuery(request: ListRequest, filter: Filter, logs: string): Query {
-  const order = decodeOrder(request.order);
-  return {
-    filter,
-    order,
-    limit: decodePageSize(request.pageSize),
-    pageToken: request.pageToken,
-    digest: queryDigest([logs, order, filter]),
-  };
-}
-
-/** @throws AuditError INVALID_FIELD if negative. */
-export function decodePageSize(size: number): number {
-  if (size < 0) throw invalidField("page_size", "must not be negative");
-  return size === 0 ? requestLimits.defaultPageEntries : Math.min(size, requestLimits.pageEntries);
-}
-
-function decodeOrder(order: ListOrder): Order {
-  switch (order) {
-    case ListOrder.UNSPECIFIED:
-    case ListOrder.NEWEST_FIRST:
-      return "newest_first";
-    case ListOrder.OLDEST_FIRST:
-      return "oldest_first";
-    default:
-      throw invalidField("order", `is not an order: ${order}`);
-  }
-}
-
 async function listTeam(db: Queryable, teamId: TeamId, query: Query): Promise<Page> {
   const { filter, order, digest } = query;
   const next = query.pageToken === "" ? undefined : decodePageToken(query.pageToken, digest);
   const head = await readHead(db, teamId);
   const cursor = next?.cursor ?? encodeCursor(teamId, head.end);
   // A list ends where the log did when it began, so that the cursor goes on from there.
-  const end = next === undefined ? head.end : decodeCursor(next.cursor, teamId);
+  const end =
+    next === undefined ? head.end : decodeTokenCursor(() => decodeCursor(next.cursor, teamId));
 
   const bounds = await timeBounds(db, teamId, filter);
   let { from, to } = {
@@ -162,39 +101,6 @@ function firstStretch({ from, to }: Window, order: Order): Window {
   return order === "newest_first"
     ? { from: max(from, to - length + 1n), to }
     : { from, to: min(to, from + length - 1n) };
-}
-
-async function listAllTeams(db: Queryable, query: Query): Promise<Page> {
-  const { filter, order, digest } = query;
-  const next = query.pageToken === "" ? undefined : decodeGlobalPageToken(query.pageToken, digest);
-  const cursor = next?.cursor ?? encodeGlobalCursor(placeBefore(await readWatermark(db)));
-  const settled = decodeGlobalCursor(cursor).recordTime;
-
-  const found: Entry[] = [];
-  let window: GlobalWindow = {
-    beyond: next?.at,
-    // Oldest first ends where no entry can come in between any more.
-    before: order === "oldest_first" ? settled : undefined,
-  };
-  let more = true;
-  const windows = passesEverything(filter) ? 1 : scanLimits.windowsPerPage;
-  for (let n = 0; n < windows && more && found.length < query.limit; n++) {
-    const through = passesEverything(filter)
-      ? undefined
-      : await placeWithin(db, window, order, scanLimits.windowEntries);
-    const limit = query.limit - found.length;
-    const entries = await readAcrossTeams(db, { ...window, through }, filter, order, limit);
-    found.push(...entries);
-    const last = entries.at(-1);
-    if (entries.length === limit && last !== undefined) window = { ...window, beyond: last };
-    else if (through !== undefined) window = { ...window, beyond: through };
-    else more = false;
-  }
-  const entries = bounded(found);
-  const last = entries.at(-1);
-  const at = entries.length < found.length ? last : more ? window.beyond : undefined;
-  const nextPageToken = at === undefined ? "" : encodeGlobalPageToken(digest, { at, cursor });
-  return { entries, nextPageToken, cursor };
 }
 
 function min(a: bigint, b: bigint): bigint {

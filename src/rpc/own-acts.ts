@@ -34,11 +34,14 @@ export function apiKeyRevoked(id: EntryId, principal: Principal, key: ApiKey): N
   });
 }
 
+/** The action of {@link allTeamsRead}. */
+export const allTeamsReadAction = "read_all_teams";
+
 /** A platform admin reads all teams; recorded in the platform team's log. */
 export function allTeamsRead(id: EntryId, principal: Principal, rpc: "List" | "Stream"): NewEntry {
   return entry(id, principal, {
     teamId: platformTeamId,
-    action: "read_all_teams",
+    action: allTeamsReadAction,
     scope: "admin",
     status: "info",
     resource: { type: "audit_log" },

@@ -10,12 +10,18 @@ export interface Continuation<At> {
   readonly cursor: string;
 }
 
+/** The same over all teams, with the sequence of the entry that says who reads them. */
+export interface GlobalContinuation extends Continuation<GlobalPosition> {
+  readonly act: bigint;
+}
+
 const teamSchema = z.tuple([z.literal("p1"), z.string(), z.string().max(512), sequenceSchema]);
 const globalSchema = z.tuple([
   z.literal("q1"),
   z.string(),
   z.string().max(512),
   z.tuple([millisSchema, teamIdSchema, sequenceSchema]),
+  sequenceSchema,
 ]);
 
 /** What a page token is bound to: all that decides which entries come in which order. */
@@ -29,9 +35,10 @@ export function encodePageToken(query: string, next: Continuation<bigint>): stri
 }
 
 /** A token to go on beyond a place in the entries of all teams. */
-export function encodeGlobalPageToken(query: string, next: Continuation<GlobalPosition>): string {
+export function encodeGlobalPageToken(query: string, next: GlobalContinuation): string {
   const { recordTime, teamId, sequence } = next.at;
-  return pack(["q1", query, next.cursor, [recordTime, teamId, String(sequence)]]);
+  const at = [recordTime, teamId, String(sequence)];
+  return pack(["q1", query, next.cursor, at, String(next.act)]);
 }
 
 /** @throws AuditError PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH. */
@@ -42,18 +49,32 @@ export function decodePageToken(text: string, query: string): Continuation<bigin
 }
 
 /** @throws AuditError PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH. */
-export function decodeGlobalPageToken(text: string, query: string): Continuation<GlobalPosition> {
-  const [, digest, cursor, [recordTime, teamId, sequence]] = parse(globalSchema, text);
+export function decodeGlobalPageToken(text: string, query: string): GlobalContinuation {
+  const [, digest, cursor, [recordTime, teamId, sequence], act] = parse(globalSchema, text);
   requireSame(digest, query);
-  return { at: { recordTime, teamId, sequence }, cursor };
+  return { at: { recordTime, teamId, sequence }, cursor, act };
 }
 
 /** @throws AuditError PAGE_TOKEN_INVALID. */
 export function parse<T>(schema: z.ZodType<T>, text: string): T {
   const parsed = schema.safeParse(unpack(text));
   if (parsed.success) return parsed.data;
-  const description = "is malformed or of an unknown version";
-  throw new AuditError("PAGE_TOKEN_INVALID", `the page token ${description}`, {
+  throw invalidPageToken("is malformed or of an unknown version");
+}
+
+/** The cursor in a page token. A cursor that List did not put there is the token's fault. */
+export function decodeTokenCursor<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof AuditError) throw invalidPageToken("holds no cursor of its list");
+    throw error;
+  }
+}
+
+/** PAGE_TOKEN_INVALID, for a token that no List has given. */
+export function invalidPageToken(description: string): AuditError {
+  return new AuditError("PAGE_TOKEN_INVALID", `the page token ${description}`, {
     violations: [{ field: "page_token", description }],
   });
 }

@@ -8,8 +8,9 @@ import {
 } from "../../gen/audit/v1/audit_service_pb.ts";
 import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReason } from "../../gen/audit/v1/error_reason_pb.ts";
-import { type AuditError, invalidField, toAuditError } from "../errors.ts";
-import { requestLimits } from "../limits.ts";
+import { AuditError, invalidField, toAuditError } from "../errors.ts";
+import { requestLimits, responseLimits } from "../limits.ts";
+import type { NewEntry } from "../log/entry.ts";
 import { decodeEntry, encodeEntry } from "./codec.ts";
 import { authenticatedKey, type Principal } from "./principal.ts";
 import type { Services } from "./services.ts";
@@ -22,22 +23,35 @@ export function recordBatch(services: Services) {
     if (length === 0 || length > requestLimits.batchEntries) {
       throw invalidField("entries", `must be 1 to ${requestLimits.batchEntries} entries`);
     }
+    const decoded = request.entries.map((entry) => decodeOne(services, principal, entry));
+    const bytes = decoded.reduce((sum, entry) => sum + ("bytes" in entry ? entry.bytes : 0), 0);
+    if (bytes > responseLimits.pageBytes) {
+      const limit = `${responseLimits.pageBytes} bytes together`;
+      throw invalidField("entries", `must be at most ${limit}, as they are answered`);
+    }
     // All are queued in one turn of the event loop, so that they keep their order.
-    const results = request.entries.map((entry) =>
-      recordOne(services, principal, entry, context.signal),
-    );
+    const results = decoded.map((entry) => recordOne(services, entry, context.signal));
     return { results: await Promise.all(results) };
   };
 }
 
-async function recordOne(
+/** An entry to record, or what is wrong with it. */
+function decodeOne(
   services: Services,
   principal: Principal,
   message: AuditEntry,
-  signal: AbortSignal,
-) {
+): NewEntry | AuditError {
   try {
-    const entry = decodeEntry(message, "", { principal, ...services });
+    return decodeEntry(message, "", { principal, ...services });
+  } catch (error) {
+    if (error instanceof AuditError) return error;
+    throw error;
+  }
+}
+
+async function recordOne(services: Services, entry: NewEntry | AuditError, signal: AbortSignal) {
+  try {
+    if (entry instanceof AuditError) throw entry;
     const recorded = await services.record(entry, signal);
     return { outcome: { case: "entry", value: encodeEntry(recorded) } } as const;
   } catch (error) {

@@ -32,7 +32,7 @@ export function stream(services: Services) {
     const teamId = request.allTeams ? undefined : requestedTeam(principal, request.teamId);
     const readable =
       teamId === undefined ? (["team", "admin"] as const) : readableScopes(principal, teamId);
-    const filter = decodeFilter(request.filter, readable);
+    const filter = startingAt(request, decodeFilter(request.filter, readable));
 
     using _open = services.streams.open(principal);
     using ending = endOf(services, authenticated, context.signal);
@@ -63,6 +63,19 @@ export function stream(services: Services) {
   };
 }
 
+/** The filter that also holds back what is recorded before a start in the future. */
+function startingAt({ start }: StreamRequest, filter: Filter): Filter {
+  if (start.case !== "fromTime") return filter;
+  const time = decodeFromTime(start.value);
+  if (time <= Date.now() - clockDifferenceMs) return filter;
+  const { recordTime } = filter.include;
+  const from = Math.max(time, recordTime?.from ?? time);
+  return { ...filter, include: { ...filter.include, recordTime: { ...recordTime, from } } };
+}
+
+/** How far the clocks of this replica and of the database may differ. */
+const clockDifferenceMs = 60_000;
+
 /** Where a stream of one team starts, once its head is known. Mistakes are thrown at once. */
 function teamStart(
   db: Queryable,
@@ -89,7 +102,12 @@ function teamStart(
       return (head) => before(head.firstSequence, head);
     case "fromTime": {
       const time = decodeFromTime(start.value);
-      return async (head) => before(await sequenceAt(db, teamId, time), head);
+      return async (head) => {
+        const sequence = await sequenceAt(db, teamId, time);
+        // Entries may have been committed since the head was read.
+        const next = head.end.sequence + 1n;
+        return before(sequence < next ? sequence : next, head);
+      };
     }
     case "last": {
       const count = decodeLast(start.value);

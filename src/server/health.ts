@@ -3,6 +3,7 @@ import {
   Health as HealthService,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/grpc/health/v1/health_pb.ts";
+import { requestLimits } from "../limits.ts";
 
 /** Whether this server should be given calls. Alive is not its subject: who can ask is alive. */
 export interface Health {
@@ -101,10 +102,9 @@ export function healthRoutes(
         }
       },
     };
-    router.service(
-      HealthService,
-      implementation,
-      shutdownSignal === undefined ? {} : { shutdownSignal },
-    );
+    router.service(HealthService, implementation, {
+      readMaxBytes: requestLimits.publicMessageBytes,
+      ...(shutdownSignal === undefined ? {} : { shutdownSignal }),
+    });
   };
 }

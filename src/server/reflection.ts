@@ -7,12 +7,13 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
-import { Code, type ConnectRouter } from "@connectrpc/connect";
+import { Code, type ConnectRouter, type ServiceImpl } from "@connectrpc/connect";
 import {
   ServerReflection,
   type ServerReflectionRequest,
   type ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { requestLimits } from "../limits.ts";
 
 type Answer = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
@@ -27,7 +28,7 @@ export function reflectionRoutes(
 ): (router: ConnectRouter) => void {
   const index = indexSchema([...services, ServerReflection]);
   return (router) => {
-    router.service(ServerReflection, {
+    const implementation: ServiceImpl<typeof ServerReflection> = {
       async *serverReflectionInfo(requests) {
         for await (const request of requests) {
           yield {
@@ -37,6 +38,9 @@ export function reflectionRoutes(
           };
         }
       },
+    };
+    router.service(ServerReflection, implementation, {
+      readMaxBytes: requestLimits.publicMessageBytes,
     });
   };
 }

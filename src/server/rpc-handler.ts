@@ -13,7 +13,7 @@ import type { HttpHandler, HttpRequest } from "./http-handler.ts";
 
 /** What {@link rpcHandler} needs. */
 export interface RpcHandlerOptions
-  extends Omit<ConnectRouterOptions, "acceptCompression" | "jsonOptions"> {
+  extends Omit<ConnectRouterOptions, "acceptCompression" | "jsonOptions" | "binaryOptions"> {
   routes: (router: ConnectRouter) => void;
   /** Answers requests to paths that are no RPC's. */
   fallback: HttpHandler;
@@ -45,6 +45,8 @@ export function rpcHandler(options: RpcHandlerOptions): HttpHandler {
     ...options,
     acceptCompression: [compressionGzip],
     jsonOptions,
+    // Kept, millions of unknown fields in one message would cost hundreds of megabytes.
+    binaryOptions: { readUnknownFields: false },
   });
   options.routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));

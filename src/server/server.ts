@@ -88,7 +88,7 @@ export async function startServer(
           connection: opened.database.connection,
           db,
           logger,
-          onHint: (teamId, size) => void hub.grown(teamId, size, "hint"),
+          onHint: (teams) => void hub.look(teams),
           onConnected: () => hub.doubt(),
         })
       : undefined;
@@ -213,6 +213,8 @@ export async function startServer(
         throw error;
       } finally {
         clearTimeout(late);
+        // A session that a silent database has not closed would keep the process.
+        opened.breakSessions();
       }
     })();
     return closing;

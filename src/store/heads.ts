@@ -76,8 +76,8 @@ export async function sequenceAt(db: Queryable, teamId: TeamId, time: Millis): P
 }
 
 /**
- * How far the clock of one statement and another's may differ (a step of the system clock), so
- * how long entries of all teams are held back from being called complete.
+ * How far the database's clock may step back without a resumed reader of all teams missing what
+ * is recorded then; so long are their entries held back from being called complete.
  */
 const clockSlackMs = 500;
 
@@ -95,7 +95,7 @@ export async function readWatermark(db: Queryable): Promise<Millis> {
           now() - interval '${clockSlackMs} milliseconds',
           min(xact_start)
         )) AS watermark,
-        coalesce(bool_or(state IS NULL AND backend_type IS NULL), false) AS hidden
+        coalesce(bool_or(state = 'disabled' OR backend_type IS NULL), false) AS hidden
       FROM pg_stat_activity
       WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`,
     values: [appendApplicationName],
@@ -103,7 +103,10 @@ export async function readWatermark(db: Queryable): Promise<Millis> {
   const [row] = rows;
   if (row === undefined) throw new Error("the database did not tell its open transactions");
   if (row.hidden) {
-    throw new Error("pg_stat_activity hides other sessions: grant pg_read_all_stats to this role");
+    throw new Error(
+      "pg_stat_activity hides open transactions: grant pg_read_all_stats to this role, " +
+        "and leave track_activities on",
+    );
   }
   return row.watermark;
 }

@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { Follower } from "../feed/follower.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { Load } from "./load.ts";
@@ -37,6 +39,38 @@ test("kill -9 of a replica under load loses and doubles nothing, and the other g
   const followed = logs.get(load.teams[0] as string) ?? [];
   await reader.reached(followed.length);
   expect(reader.ids).toEqual(followed);
+});
+
+test("SIGTERM under load answers what is under way, tells the streams, and leaves nothing open", async () => {
+  await using database = await createDatabase();
+  await using servers = new AsyncDisposableStack();
+  const start = async () => {
+    const server = servers.use(await startServerProcess({ DATABASE_URL: database.url }));
+    return { server, audit: server.client().audit };
+  };
+  let current = await start();
+  await using load = new Load(() => current.audit);
+  const teamId = load.teams[0] as string;
+  await load.more(100);
+  await using told = new Follower(current.audit, { teamId });
+  await told.begun();
+  const leaving = current;
+  current = await start();
+  // It ends by itself, with status 0: no timer, socket or session keeps the process.
+  await leaving.server.end("SIGTERM");
+  expect(await told.ended).toMatchObject({ code: Code.Unavailable });
+  await load.more(100);
+  await load.stop();
+  for (const team of load.teams) {
+    const log = await readStoredLog(database.url, team);
+    expectAcknowledged(load.acknowledged.get(team) ?? new Map(), log);
+  }
+  const after = { case: "afterCursor", value: told.cursor } as const;
+  await using resumed = new Follower(current.audit, { teamId, start: after, stopAtHead: true });
+  expect(await resumed.ended).toBeUndefined();
+  const ids = [...told.entries, ...resumed.entries].map(({ id }) => id);
+  const log = await readStoredLog(database.url, teamId);
+  expect(ids).toEqual(log.slice(-ids.length));
 });
 
 test("kill -9 of the embedded default under load loses nothing acknowledged", async () => {

@@ -175,13 +175,14 @@ test("a cursor below the retention floor is OUT_OF_RANGE, one at it goes on", as
   const { audit } = server.clients(await server.jwt({ role: "platform_admin" }));
   const teamId = newId("team");
   const team = teamId.replace("team-", "");
-  const early = await recordMany(audit, teamId, 3);
-  const atFloor = await recordMany(audit, teamId, 3);
+  // The floor can be raised as far as the last full tile, of 256 entries.
+  const early = await recordMany(audit, teamId, 200);
+  const atFloor = await recordMany(audit, teamId, 56);
   await recordMany(audit, teamId, 3);
   await execute(
     database.url,
-    `UPDATE control_plane.audit_log_heads SET first_sequence = 7 WHERE team_id = '${team}'`,
-    `DELETE FROM control_plane.audit_logs WHERE team_id = '${team}' AND sequence < 7`,
+    `UPDATE control_plane.audit_log_heads SET first_sequence = 257 WHERE team_id = '${team}'`,
+    `DELETE FROM control_plane.audit_logs WHERE team_id = '${team}' AND sequence < 257`,
   );
   expect(await resume(audit, teamId, early).ended).toMatchObject({ code: Code.OutOfRange });
   const starts = [
@@ -193,8 +194,8 @@ test("a cursor below the retention floor is OUT_OF_RANGE, one at it goes on", as
   for (const start of starts) {
     const reader = new Follower(audit, { teamId, start, stopAtHead: true });
     expect(await reader.ended).toBeUndefined();
-    expect(sequences(reader.entries)).toEqual([7, 8, 9]);
+    expect(sequences(reader.entries)).toEqual([257, 258, 259]);
   }
   const { entries } = await audit.list({ teamId });
-  expect(sequences(entries)).toEqual([9, 8, 7]);
+  expect(sequences(entries)).toEqual([259, 258, 257]);
 });

@@ -80,7 +80,7 @@ beforeEach(async () => {
     ALTER TABLE control_plane.audit_logs ENABLE ALWAYS TRIGGER audit_logs_append_only;
     ALTER TABLE control_plane.audit_logs ENABLE ALWAYS TRIGGER audit_logs_no_truncate;
     DELETE FROM control_plane.audit_log_heads;
-    INSERT INTO control_plane.audit_log_heads (team_id, size) VALUES ('${TEAM}', 3);
+    INSERT INTO control_plane.audit_log_heads (team_id, size) VALUES ('${TEAM}', 300);
     COMMIT`);
   for (const sequence of [1, 2, 3]) await append(superuser, sequence);
 });
@@ -181,6 +181,13 @@ describe("the maintenance role", () => {
     });
     await maintenance.query("UPDATE control_plane.audit_log_heads SET first_sequence = 3");
     expect((await maintenance.query(prune)).rowCount).toBe(2);
+  });
+
+  test("does not raise the floor past the last full tile, whose leaves the next one needs", async () => {
+    const raise = (floor: number) =>
+      maintenance.query(`UPDATE control_plane.audit_log_heads SET first_sequence = ${floor}`);
+    await expect(raise(258)).rejects.toMatchObject({ code: "23514" });
+    await raise(257);
   });
 
   test.each([

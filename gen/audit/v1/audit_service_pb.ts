@@ -87,8 +87,9 @@ export const RecordResponseSchema: GenMessage<RecordResponse> = /*@__PURE__*/
  */
 export type RecordBatchRequest = Message<"audit.v1.RecordBatchRequest"> & {
   /**
-   * 1 to 500 entries, of any teams the caller may record in. Entries of one team get their
-   * sequences in the order given here.
+   * 1 to 500 entries, of any teams the caller may record in, 4 MiB together as they are answered
+   * (hashes and times add some 300 bytes to each). Entries of one team get their sequences in the
+   * order given here.
    *
    * @generated from field: repeated audit.v1.AuditEntry entries = 1;
    */
@@ -464,7 +465,8 @@ export type StreamRequest = Message<"audit.v1.StreamRequest"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * End with OK after everything that was there when the stream began.
+   * End with OK after everything that was there when the stream began; over all teams, after
+   * everything that was settled then, which leaves out about the last half second.
    *
    * @generated from field: bool stop_at_head = 8;
    */
