@@ -83,6 +83,18 @@ test("a mistake does not repeat the value of a secret", () => {
 describe("production", () => {
   const needed = expect.stringContaining("a production server needs one of them");
 
+  test.each(["application_name=x", "options=-c%20synchronous_commit%3Doff", "lock_timeout=0"])(
+    "a DATABASE_URL that sets what Annals sets itself (%s) is refused by name",
+    (parameter) => {
+      const [name] = parameter.split("=");
+      const env = {
+        AUTH_JWT_SECRET: "s".repeat(32),
+        DATABASE_URL: `postgres://localhost/annals?sslmode=disable&${parameter}`,
+      };
+      expect(() => loadConfig(env)).toThrow(`DATABASE_URL: ${name} must not be set`);
+    },
+  );
+
   test.each([{ NODE_ENV: "production" }, { DATABASE_URL: "postgres://localhost/annals" }])(
     "without credentials is refused: %o",
     (env) => {

@@ -25,7 +25,6 @@ export class Follower implements AsyncDisposable {
       () => undefined,
       (error: unknown) => ConnectError.from(error),
     );
-    void this.ended.then(() => this.#arrived.resolve());
   }
 
   async #read(audit: Client<typeof AuditService>, request: Follow): Promise<void> {
@@ -50,7 +49,7 @@ export class Follower implements AsyncDisposable {
     );
     const over = this.ended.then((error) => ({ error }));
     while (!enough(this)) {
-      const end = await Promise.race([this.#arrived.promise, gaveUp, over]);
+      const end = await Promise.race([over, this.#arrived.promise, gaveUp]);
       if (enough(this)) return;
       if (end) throw new Error("the stream ended early", { cause: end.error });
       if (late.aborted) throw new Error(`waited in vain; ${this.entries.length} entries came`);

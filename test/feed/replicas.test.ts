@@ -80,3 +80,22 @@ test("a LISTEN connection that is killed comes back, and what it missed is found
   }
   expect(sequences(follower.entries)).toEqual(upTo(5));
 });
+
+test("a hint that somebody else has sent ends no stream and hides nothing", async () => {
+  await using replicas = await twoReplicas(true, noPolling);
+  const teamId = newId("team");
+  await using follower = new Follower(replicas.followed, { teamId });
+  await follower.begun();
+  await replicas.recording.record({ entry: { teamId, action: "create" } });
+  await follower.until(({ entries }) => entries.length === 1);
+  const client = new pg.Client(replicas.database.url);
+  await client.connect();
+  const uuid = teamId.replace("team-", "");
+  for (const payload of [`x ${uuid}`, `x ${uuid}=99`, `x ${uuid},${uuid}`, "x", "", " ,,"]) {
+    await client.query("SELECT pg_notify('annals_feed', $1)", [payload]);
+  }
+  await client.end();
+  await replicas.recording.record({ entry: { teamId, action: "create" } });
+  await follower.until(({ entries }) => entries.length === 2);
+  expect(sequences(follower.entries)).toEqual([1, 2]);
+});

@@ -348,3 +348,26 @@ test("close refuses after its grace what waits, and then what a transaction fail
   expect(await first).toBe("SHUTTING_DOWN");
   await closing;
 });
+
+test("a constraint of what Annals writes beside an entry is not the entry's fault: it is tried again", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const call = queue.record(newEntry(newTeam()), never);
+  (await log.next()).fail(Object.assign(databaseError("23514"), { table: "audit_log_tiles" }));
+  (await log.next()).commit();
+  expect((await call).sequence).toBe(1n);
+});
+
+test("a head that contradicts itself fails its own team only", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const [broken, sound] = [newTeam(), newTeam()];
+  const calls = [broken, sound].map((team) => outcome(queue.record(newEntry(team), never)));
+  for (let i = 0; i < 3; i++) {
+    const transaction = await log.next();
+    if (transaction.entries.some(({ teamId }) => teamId === broken)) {
+      transaction.fail(new RangeError("a tree of size 3 has no frontier of 1 hashes"));
+    } else transaction.commit();
+  }
+  expect(await Promise.all(calls)).toEqual(["INTERNAL", 1n]);
+});

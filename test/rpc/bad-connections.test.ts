@@ -125,6 +125,34 @@ describe("a message that claims or becomes too much", () => {
     await isWell();
   });
 
+  test("a message of unknown fields to a public service is refused before it is unpacked", async () => {
+    // Field 100, wire type 0, value 0, over and over: 4 MiB that shrink to a few kilobytes.
+    const bomb = gzipSync(Buffer.alloc(4 * MiB, Buffer.from([0xa0, 0x06, 0x00])));
+    expect(bomb.length).toBeLessThan(16 * 1024);
+    const answer = await fetch(`${server.url}/grpc.health.v1.Health/Check`, {
+      method: "POST",
+      headers: { "content-type": "application/proto", "content-encoding": "gzip" },
+      body: bomb,
+    });
+    expect(await answer.json()).toMatchObject({ code: "resource_exhausted" });
+    await isWell();
+  });
+
+  test("a message of unknown fields takes no more memory than its size", async () => {
+    const fields = Buffer.alloc(3 * MiB, Buffer.from([0xa0, 0x06, 0x00]));
+    const before = process.memoryUsage().rss;
+    for (let i = 0; i < 5; i++) {
+      const answer = await fetch(`${server.url}${service}/Record`, {
+        method: "POST",
+        headers: { "content-type": "application/proto", authorization: `Bearer ${token}` },
+        body: fields,
+      });
+      expect(await answer.json()).toMatchObject({ code: "invalid_argument" });
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * MiB);
+    await isWell();
+  });
+
   test("gzip bombs are cut off, many at once, and take little memory", async () => {
     const bomb = gzipSync(Buffer.alloc(200 * MiB, " "));
     expect(bomb.length).toBeLessThan(MiB);

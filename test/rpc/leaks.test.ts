@@ -209,7 +209,43 @@ describe("tokens and cursors", () => {
     });
     expect(await refusal(member.list({ pageToken: mixed }))).toMatchObject({
       code: "invalid_argument",
+      reason: "PAGE_TOKEN_INVALID",
+      fields: ["page_token"],
     });
+  });
+});
+
+describe("recording an id that is taken", () => {
+  test.each(["a key without grants", "a member"])(
+    "tells %s nothing of another's entry",
+    async (who) => {
+      const entry = { id: newId("log"), action: "create", scope: ADMIN };
+      await admin.record({ entry });
+      const { secret } = await server
+        .clients(await server.jwt({ role: "admin", teamId }))
+        .keys.createApiKey({ name: "writes only" });
+      const audit = who === "a member" ? member : server.clients(secret).audit;
+      // Without an actor: it is the caller itself, which is not who did it.
+      const refused = await refusal(audit.record({ entry }));
+      expect(refused).toMatchObject({ code: "already_exists", reason: "ID_CONFLICT" });
+      expect(Object.keys(refused.metadata)).toEqual(["id"]);
+    },
+  );
+});
+
+describe("a list of all teams", () => {
+  test("cannot be gone on with by a token that it has not given to the caller", async () => {
+    await record(admin, TEAM, TEAM);
+    const { nextPageToken } = await root.audit.list({ allTeams: true, pageSize: 1 });
+    await root.audit.list({ allTeams: true, pageSize: 1, pageToken: nextPageToken });
+    const another = server.clients(await server.jwt({ role: "platform_admin" })).audit;
+    const stolen = another.list({ allTeams: true, pageSize: 1, pageToken: nextPageToken });
+    expect(await refusal(stolen)).toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
+    const token: unknown[] = JSON.parse(Buffer.from(nextPageToken, "base64url").toString());
+    token[4] = "1";
+    const forged = Buffer.from(JSON.stringify(token)).toString("base64url");
+    const reading = another.list({ allTeams: true, pageSize: 1, pageToken: forged });
+    expect(await refusal(reading)).toMatchObject({ reason: "PAGE_TOKEN_INVALID" });
   });
 });
 

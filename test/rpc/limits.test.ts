@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import {
   ListOrder,
   ListResponseSchema,
+  RecordBatchResponseSchema,
   StreamResponseSchema,
 } from "../../gen/audit/v1/audit_service_pb.ts";
 import { ActorType, type AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
@@ -162,6 +163,19 @@ describe("a batch", () => {
       },
     });
   });
+});
+
+test("a batch whose answer would pass 4 MiB is refused before anything of it is recorded", async () => {
+  const large = { ...base, metadata: { text: "x".repeat(20_000) } };
+  const batch = (count: number) =>
+    audit.recordBatch({ entries: Array.from({ length: count }, () => large) });
+  const answer = await batch(200);
+  expect(toBinary(RecordBatchResponseSchema, answer).length).toBeLessThanOrEqual(4 * MiB);
+  const { entries: before } = await audit.list({ pageSize: 1 });
+  // As a request it would pass: 4 MiB is 206 of them with hashes and times, and 208 without.
+  expect(await refusal(batch(207))).toMatchObject({ reason: "INVALID_FIELD", fields: ["entries"] });
+  const { entries: after } = await audit.list({ pageSize: 1 });
+  expect(after[0]?.sequence).toBe(before[0]?.sequence);
 });
 
 test("a filter has 100 values at most, those of exclude among them", async () => {
