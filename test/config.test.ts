@@ -3,7 +3,8 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import { describe, expect, test } from "vitest";
-import { type Config, ConfigError, environment, loadConfig } from "../src/config.ts";
+import { type Config, ConfigError, loadConfig } from "../src/config.ts";
+import { environment } from "../src/environment.ts";
 
 const secret = "0123456789abcdef0123456789abcdef";
 const pem = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" });

@@ -56,7 +56,8 @@ async function status(connection: ClientConfig): Promise<void> {
 async function withDatabase(
   use: (connection: ClientConfig, embedded: boolean) => Promise<void>,
 ): Promise<void> {
-  const { ConfigError, environment } = await import("../config.ts");
+  const { ConfigError } = await import("../config.ts");
+  const { environment } = await import("../environment.ts");
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ""));
   const parsed = environment.pick({ DATABASE_URL: true, DATA_DIR: true }).safeParse(given);
   if (!parsed.success) {
