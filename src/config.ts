@@ -15,20 +15,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** What Annals sets for its sessions itself: a URL that sets it too would win over that. */
-const ownSessionSettings = [
-  ...["application_name", "fallback_application_name", "options", "query_timeout"],
-  ...["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"],
-];
-
-function urlMistakes(url = ""): string[] {
-  if (!URL.canParse(url)) return [];
-  const { searchParams } = new URL(url);
-  return ownSessionSettings
-    .filter((name) => searchParams.has(name))
-    .map((name) => `DATABASE_URL: ${name} must not be set, Annals sets it itself`);
-}
-
 /** How JWTs are checked. Without any of the keys, JWTs are not accepted. */
 export interface JwtConfig {
   readonly jwksUrl?: string;
@@ -99,7 +85,6 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
   mistakes.push(
     ...jwtMistakes(keys, list.parse(raw("AUTH_ALGORITHMS") ?? ""), production),
     ...originMistakes(list.parse(raw("CORS_ORIGINS") ?? "")),
-    ...urlMistakes(raw("DATABASE_URL")),
   );
   if (!parsed.success || prefixes === undefined || mistakes.length > 0) {
     throw new ConfigError(mistakes);

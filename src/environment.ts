@@ -22,9 +22,24 @@ const algorithms = [
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
 ];
 
+/** What Annals sets for its sessions itself: a URL that sets it too would win over that. */
+const ownSessionSettings = [
+  ...["application_name", "fallback_application_name", "options", "query_timeout", "replication"],
+  ...["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"],
+  "client_encoding",
+];
+
+const databaseUrl = z.url({ protocol: /^postgres(ql)?$/ }).superRefine((url, context) => {
+  if (!URL.canParse(url)) return;
+  const { searchParams } = new URL(url);
+  for (const name of ownSessionSettings) {
+    if (searchParams.has(name)) context.addIssue(`${name} must not be set, Annals sets it itself`);
+  }
+});
+
 /**
- * The environment, one entry a variable; the description is its documentation, which README and
- * `.env.example` repeat and a test compares.
+ * The environment, one entry a variable; the description is its documentation, which
+ * `docs/operations.md` and `.env.example` repeat and a test compares.
  */
 export const environment = z.object({
   NODE_ENV: z
@@ -33,8 +48,7 @@ export const environment = z.object({
     .describe("`production` refuses development credentials, and so does `DATABASE_URL`."),
   HOST: z.string().min(1).default("127.0.0.1").describe("Address to listen on."),
   PORT: wholeNumber(0, 65_535).default(8080).describe("Port to listen on; 0 takes a free one."),
-  DATABASE_URL: z
-    .url({ protocol: /^postgres(ql)?$/ })
+  DATABASE_URL: databaseUrl
     .optional()
     .describe("PostgreSQL to store in. Without it, an embedded database in `DATA_DIR`."),
   DATA_DIR: z

@@ -48,6 +48,12 @@ export const ingestLimits = {
   transactionBytes: MiB,
 } as const;
 
+/** Transactions of Annals' own acts: making and revoking API keys. */
+export const actLimits = {
+  running: 2,
+  waiting: 50,
+} as const;
+
 /** A search under a filter that matches rarely: positions looked at for one page. */
 export const scanLimits = {
   windowEntries: 20_000,

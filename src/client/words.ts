@@ -13,7 +13,6 @@ import {
   type EntryStatus,
   EntryStatusSchema,
 } from "../../gen/audit/v1/entry_pb.ts";
-import { type ErrorReason, ErrorReasonSchema } from "../../gen/audit/v1/error_reason_pb.ts";
 import { type ApiKeyGrant, ApiKeyGrantSchema } from "../../gen/audit/v1/key_service_pb.ts";
 
 /** A word that is none of the allowed ones; the message lists those. */
@@ -46,8 +45,6 @@ export const statuses = vocabulary<EntryStatus>("status", EntryStatusSchema);
 export const detailsStates = vocabulary<DetailsState>("details state", DetailsStateSchema);
 /** Words for what an API key may do. */
 export const apiKeyGrants = vocabulary<ApiKeyGrant>("grant", ApiKeyGrantSchema);
-/** Words for why a call failed. */
-export const errorReasons = vocabulary<ErrorReason>("reason", ErrorReasonSchema);
 
 function vocabulary<E extends number>(subject: string, desc: DescEnum): Vocabulary<E> {
   const prefix = desc.sharedPrefix ?? "";

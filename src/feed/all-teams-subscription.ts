@@ -1,19 +1,14 @@
-import { platformTeamId } from "../ids.ts";
 import { requestLimits, responseLimits, scanLimits } from "../limits.ts";
 import type { Entry, Millis } from "../log/entry.ts";
 import { passesEverything } from "../log/filter.ts";
-import type { GlobalPosition } from "../log/position.ts";
-import { bounded, type GlobalWindow, placeWithin, readAcrossTeams } from "../store/entries.ts";
+import { type GlobalPosition, placeBefore, placeOf } from "../log/position.ts";
+import { inMessages } from "../log/size.ts";
+import { type GlobalWindow, placeWithin, readAcrossTeams } from "../store/entries.ts";
 import { readWatermark } from "../store/heads.ts";
 import type { Delivery, SubscriptionContext } from "./team-subscription.ts";
 
 /** Turns of the loop come no faster, since each reads what is not settled yet once more. */
 const leastPauseMs = 25;
-
-/** The place before every entry recorded at a time or later. */
-export function placeBefore(time: Millis): GlobalPosition {
-  return { recordTime: time, teamId: platformTeamId, sequence: 0n };
-}
 
 /**
  * Follows all teams from a position, or from now if none is given. Entries come as soon as they
@@ -30,8 +25,11 @@ export async function* followAllTeams(
   const begun = await readWatermark(db);
   const delivered = new Map<string, Millis>();
   let position = start ?? placeBefore(begun);
-  if (start === undefined) {
-    for await (const { entries } of scan(context, { beyond: position })) {
+  if (start === undefined || start.recordTime >= begun) {
+    // What is not settled yet is followed from the watermark on, but for what is there up to the
+    // start: what is committed later comes, wherever its time falls.
+    position = placeBefore(begun);
+    for await (const { entries } of scan(context, { beyond: position, through: start })) {
       remember(delivered, entries, begun);
     }
   }
@@ -51,7 +49,7 @@ export async function* followAllTeams(
     })) {
       const fresh = found.filter((entry) => !delivered.has(key(entry)));
       remember(delivered, fresh, watermark);
-      for (const entries of messages(fresh)) {
+      for (const entries of inMessages(fresh, responseLimits.streamMessageBytes)) {
         signal.throwIfAborted();
         const last = entries.at(-1);
         if (last !== undefined && last.recordTime < watermark) position = placeOf(last);
@@ -93,19 +91,16 @@ async function* scan(
   let beyond = window.beyond;
   for (;;) {
     const rest = { ...window, beyond };
-    const through = passesEverything(filter)
+    const stretch = passesEverything(filter)
       ? undefined
       : await placeWithin(db, rest, "oldest_first", scanLimits.windowEntries);
-    const entries = await readAcrossTeams(db, { ...rest, through }, filter, "oldest_first", limit);
+    const page = { ...rest, through: stretch ?? window.through };
+    const entries = await readAcrossTeams(db, page, filter, "oldest_first", limit);
     const last = entries.length === limit ? entries.at(-1) : undefined;
-    beyond = last === undefined ? through : placeOf(last);
+    beyond = last === undefined ? stretch : placeOf(last);
     yield { entries, reached: beyond };
     if (beyond === undefined) return;
   }
-}
-
-function placeOf(entry: Entry): GlobalPosition {
-  return { recordTime: entry.recordTime, teamId: entry.teamId, sequence: entry.sequence };
 }
 
 function key(entry: Entry): string {
@@ -116,15 +111,6 @@ function key(entry: Entry): string {
 function remember(delivered: Map<string, Millis>, entries: readonly Entry[], settled: Millis) {
   for (const entry of entries) {
     if (entry.recordTime >= settled) delivered.set(key(entry), entry.recordTime);
-  }
-}
-
-function* messages(entries: readonly Entry[]): Generator<readonly Entry[]> {
-  let rest = entries;
-  while (rest.length > 0) {
-    const message = bounded(rest, responseLimits.streamMessageBytes);
-    yield message;
-    rest = rest.slice(message.length);
   }
 }
 

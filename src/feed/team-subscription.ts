@@ -4,7 +4,8 @@ import { responseLimits, scanLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { type Filter, matches, passesEverything } from "../log/filter.ts";
 import { type Position, positionAfter } from "../log/position.ts";
-import { bounded, readLeafHash, readWindow } from "../store/entries.ts";
+import { inMessages } from "../log/size.ts";
+import { readLeafHash, readWindow } from "../store/entries.ts";
 import { type Head, readHead } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import type { Hub } from "./hub.ts";
@@ -167,15 +168,11 @@ function nextPageEntries(page: readonly Entry[], before: number): number {
 
 /** Cuts what was read into messages; the last one has the position that was reached. */
 function* messages(read: Delivery<Position>): Generator<Delivery<Position>> {
-  let rest = read.entries;
-  for (;;) {
-    const entries = bounded(rest, responseLimits.streamMessageBytes);
-    rest = rest.slice(entries.length);
+  const lastRead = read.entries.at(-1);
+  if (lastRead === undefined) yield read;
+  for (const entries of inMessages(read.entries, responseLimits.streamMessageBytes)) {
     const last = entries.at(-1);
-    if (rest.length === 0 || last === undefined) {
-      yield { entries, position: read.position };
-      return;
-    }
-    yield { entries, position: positionAfter(last) };
+    const reached = last === undefined || last === lastRead;
+    yield { entries, position: reached ? read.position : positionAfter(last) };
   }
 }

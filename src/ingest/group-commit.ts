@@ -31,6 +31,8 @@ const busyDelayMs = 50;
 /** SQLSTATE classes that one entry's values cause: data exceptions, constraints, limits. */
 const valueRefused = /^(22|23|54)/;
 const lockNotAvailable = "55P03";
+/** Ids are looked up and positions given under the head's lock: neither can be taken. */
+const uniqueViolation = "23505";
 
 /**
  * Gathers concurrent calls into transactions. While transactions are in flight calls queue up,
@@ -123,7 +125,7 @@ export class GroupCommit {
       result = await this.#options.append(entries, { skipIfBusy: new Set(suspects) });
     } catch (error) {
       // A RangeError is a head that contradicts itself: nothing that another try would mend.
-      const oneAtFault = refusesValues(error) || error instanceof RangeError;
+      const oneAtFault = valueRefused.test(sqlState(error)) || error instanceof RangeError;
       if (!oneAtFault) return this.#failed(batch, error);
       if (entries.length === 1) return this.#refused(batch, error);
       const [first, second] = halves(batch);
@@ -177,10 +179,11 @@ export class GroupCommit {
   }
 }
 
-/** Whether PostgreSQL refused an entry's values, not what Annals itself writes beside them. */
+/** Whether it was a caller's values that PostgreSQL refused, not what Annals writes itself. */
 function refusesValues(error: unknown): boolean {
   const table = error instanceof Error && "table" in error ? error.table : undefined;
-  return valueRefused.test(sqlState(error)) && (table === undefined || table === "audit_logs");
+  const own = sqlState(error) === uniqueViolation || (table ?? "audit_logs") !== "audit_logs";
+  return valueRefused.test(sqlState(error)) && !own;
 }
 
 /** What an attempt leaves to be tried again, in its order, and why. */

@@ -1,4 +1,4 @@
-import type { TeamId } from "../ids.ts";
+import { platformTeamId, type TeamId } from "../ids.ts";
 import type { Millis } from "./entry.ts";
 
 /** Bytes of a leaf hash that a position keeps, to notice a log that was rolled back. */
@@ -26,4 +26,14 @@ export interface GlobalPosition {
   readonly recordTime: Millis;
   readonly teamId: TeamId;
   readonly sequence: bigint;
+}
+
+/** The place right after an entry, in the entries of all teams. */
+export function placeOf({ recordTime, teamId, sequence }: GlobalPosition): GlobalPosition {
+  return { recordTime, teamId, sequence };
+}
+
+/** The place before every entry recorded at a time or later. */
+export function placeBefore(time: Millis): GlobalPosition {
+  return { recordTime: time, teamId: platformTeamId, sequence: 0n };
 }

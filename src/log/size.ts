@@ -46,3 +46,22 @@ function structBytes(value: Json): number {
   }
   return bytes;
 }
+
+/** The first of the entries that together weigh at most `bytes`; at least one, if there is one. */
+export function bounded(entries: readonly Entry[], bytes: number): readonly Entry[] {
+  let sum = 0;
+  const end = entries.findIndex((entry, index) => {
+    sum += entry.bytes;
+    return index > 0 && sum > bytes;
+  });
+  return end === -1 ? entries : entries.slice(0, end);
+}
+
+/** The entries cut into messages of at most `bytes` each, an entry that is larger by itself. */
+export function* inMessages(entries: readonly Entry[], bytes: number): Generator<readonly Entry[]> {
+  for (let rest = entries; rest.length > 0; ) {
+    const message = bounded(rest, bytes);
+    yield message;
+    rest = rest.slice(message.length);
+  }
+}

@@ -1,6 +1,6 @@
 import { AuditError, invalidField } from "../errors.ts";
 import { formatTeamId, parseTeamId, type TeamId } from "../ids.ts";
-import type { ActorType, NewEntry, RecorderType, Scope } from "../log/entry.ts";
+import { type ActorType, type RecorderType, type Scope, scopes } from "../log/entry.ts";
 import type { Principal } from "./principal.ts";
 
 /** Who may do what: the one place where it is decided. */
@@ -31,12 +31,12 @@ export function readableScopes(principal: Principal, teamId: TeamId): readonly S
   requireTeam(principal, teamId);
   switch (principal.kind) {
     case "platform_admin":
-      return ["team", "admin"];
+      return scopes;
     case "user":
-      return principal.role === "member" ? ["team"] : ["team", "admin"];
+      return principal.role === "member" ? ["team"] : scopes;
     case "service":
     case "api_key":
-      if (principal.grants.includes("read_admin")) return ["team", "admin"];
+      if (principal.grants.includes("read_admin")) return scopes;
       if (principal.grants.includes("read")) return ["team"];
       throw new AuditError("PERMISSION_MISSING", "the credential is not granted to read", {
         metadata: { permission: "read" },
@@ -92,21 +92,22 @@ export function permittedActor(
 }
 
 /** The recorder that an entry names: the kind of credential and its holder. */
-export function recorderOf(principal: Principal): NewEntry["recorder"] {
+export function recorderOf(principal: Principal): {
+  readonly type: RecorderType & ActorType;
+  readonly id: string;
+} {
   const types = {
     user: "user",
     platform_admin: "user",
     service: "service",
     api_key: "api_key",
-  } as const satisfies Record<Principal["kind"], RecorderType>;
+  } as const satisfies Record<Principal["kind"], RecorderType & ActorType>;
   return { type: types[principal.kind], id: principal.id };
 }
 
 function ownActor(principal: Principal): GivenActor {
-  const { type, id } = recorderOf(principal);
   return {
-    type: type === "annals" ? "system" : type,
-    id,
+    ...recorderOf(principal),
     ...(principal.name === undefined ? {} : { name: principal.name }),
   };
 }

@@ -17,7 +17,7 @@ import { decodeTime } from "./wire-time.ts";
 const hintCharacters = apiKeyPrefix.length + 4;
 
 /** Makes an API key; its creation is an entry of the same transaction. */
-export function createApiKey({ append, makeId }: Services) {
+export function createApiKey({ act, makeId }: Services) {
   return async (request: CreateApiKeyRequest, context: HandlerContext) => {
     const { principal } = context.values.get(authenticatedKey);
     const teamId = requestedTeam(principal, request.teamId);
@@ -44,10 +44,8 @@ export function createApiKey({ append, makeId }: Services) {
     };
     context.signal.throwIfAborted();
     let stored: ApiKey | undefined;
-    await append([apiKeyCreated(makeId(), principal, key)], {
-      alongside: async (session) => {
-        stored = await insertKey(session, key);
-      },
+    await act(apiKeyCreated(makeId(), principal, key), async (session) => {
+      stored = await insertKey(session, key);
     });
     return { ...(stored === undefined ? {} : { apiKey: encodeApiKey(stored) }), secret };
   };

@@ -1,15 +1,10 @@
-import { placeBefore } from "../feed/all-teams-subscription.ts";
 import { platformTeamId } from "../ids.ts";
-import { scanLimits } from "../limits.ts";
+import { responseLimits, scanLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { passesEverything } from "../log/filter.ts";
-import {
-  bounded,
-  type GlobalWindow,
-  placeWithin,
-  readAcrossTeams,
-  readEntry,
-} from "../store/entries.ts";
+import { placeBefore, placeOf } from "../log/position.ts";
+import { bounded } from "../log/size.ts";
+import { type GlobalWindow, placeWithin, readAcrossTeams, readEntry } from "../store/entries.ts";
 import { readWatermark } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import { decodeGlobalCursor, encodeGlobalCursor } from "./cursor.ts";
@@ -29,7 +24,7 @@ const listMs = 24 * 3_600_000;
 
 /**
  * Reads a page of all teams' entries. That the principal reads them is recorded before its first
- * page; a page token names that entry, so that no token gets around it.
+ * page; a page token names that entry, so that none is of use for what was not recorded.
  */
 export async function listAllTeams(
   services: Services,
@@ -40,8 +35,8 @@ export async function listAllTeams(
   const { db } = services;
   const { filter, order, digest } = query;
   const next = query.pageToken === "" ? undefined : decodeGlobalPageToken(query.pageToken, digest);
-  const act = next?.act ?? (await recordReading(services, principal, signal));
-  if (next !== undefined) await requireRecorded(db, principal, next.act);
+  const act = next?.act ?? (await recordReading(services, principal, digest, signal));
+  if (next !== undefined) await requireRecorded(db, principal, digest, next.act);
   const cursor = next?.cursor ?? encodeGlobalCursor(placeBefore(await readWatermark(db)));
   const settled = decodeTokenCursor(() => decodeGlobalCursor(cursor)).recordTime;
 
@@ -61,13 +56,15 @@ export async function listAllTeams(
     const entries = await readAcrossTeams(db, { ...window, through }, filter, order, limit);
     found.push(...entries);
     const last = entries.at(-1);
-    if (entries.length === limit && last !== undefined) window = { ...window, beyond: last };
+    if (entries.length === limit && last !== undefined)
+      window = { ...window, beyond: placeOf(last) };
     else if (through !== undefined) window = { ...window, beyond: through };
     else more = false;
   }
-  const entries = bounded(found);
+  const entries = bounded(found, responseLimits.pageBytes);
   const last = entries.at(-1);
-  const at = entries.length < found.length ? last : more ? window.beyond : undefined;
+  const place = last && placeOf(last);
+  const at = entries.length < found.length ? place : more ? window.beyond : undefined;
   const nextPageToken = at === undefined ? "" : encodeGlobalPageToken(digest, { at, cursor, act });
   return { entries, nextPageToken, cursor };
 }
@@ -75,18 +72,26 @@ export async function listAllTeams(
 async function recordReading(
   { record, makeId }: Services,
   principal: Principal,
+  query: string,
   signal: AbortSignal,
 ): Promise<bigint> {
-  const { sequence } = await record(allTeamsRead(makeId(), principal, "List"), signal);
+  const act = allTeamsRead(makeId(), principal, { rpc: "List", query });
+  const { sequence } = await record(act, signal);
   return sequence;
 }
 
-async function requireRecorded(db: Queryable, principal: Principal, act: bigint): Promise<void> {
+async function requireRecorded(
+  db: Queryable,
+  principal: Principal,
+  query: string,
+  act: bigint,
+): Promise<void> {
   const entry = await readEntry(db, platformTeamId, { sequence: act });
   const recorded =
     entry?.action === allTeamsReadAction &&
     entry.recorder.type === "annals" &&
     entry.actor.id === principal.id &&
+    entry.details.metadata?.query === query &&
     entry.recordTime > Date.now() - listMs;
   if (!recorded) throw invalidPageToken("was not given to this caller, or is too old");
 }

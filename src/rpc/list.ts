@@ -2,10 +2,11 @@ import type { HandlerContext } from "@connectrpc/connect";
 import type { ListRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField } from "../errors.ts";
 import type { TeamId } from "../ids.ts";
-import { scanLimits } from "../limits.ts";
-import type { Entry } from "../log/entry.ts";
+import { responseLimits, scanLimits } from "../limits.ts";
+import { type Entry, scopes } from "../log/entry.ts";
 import { type Filter, passesEverything } from "../log/filter.ts";
-import { bounded, type Order, readWindow, type Window } from "../store/entries.ts";
+import { bounded } from "../log/size.ts";
+import { type Order, readWindow, type Window } from "../store/entries.ts";
 import { readHead, sequenceAt } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
@@ -26,7 +27,7 @@ export function list(services: Services) {
     if (request.allTeams) {
       if (request.teamId !== "") throw invalidField("team_id", "must be empty with all_teams");
       requireAllTeams(principal);
-      const query = decodeQuery(request, decodeFilter(request.filter, ["team", "admin"]), "*");
+      const query = decodeQuery(request, decodeFilter(request.filter, scopes), "*");
       page = await listAllTeams(services, principal, query, context.signal);
     } else {
       const teamId = requestedTeam(principal, request.teamId);
@@ -67,7 +68,7 @@ async function listTeam(db: Queryable, teamId: TeamId, query: Query): Promise<Pa
     if (order === "newest_first") to = (last ?? window.from) - 1n;
     else from = (last ?? window.to) + 1n;
   }
-  const entries = bounded(found);
+  const entries = bounded(found, responseLimits.pageBytes);
   const last = entries.at(-1);
   if (last !== undefined && entries.length < found.length) {
     if (order === "newest_first") to = last.sequence - 1n;

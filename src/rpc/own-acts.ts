@@ -1,4 +1,4 @@
-import { type EntryId, platformTeamId } from "../ids.ts";
+import { type EntryId, formatApiKeyId, platformTeamId } from "../ids.ts";
 import type { NewEntry } from "../log/entry.ts";
 import { encodedBytes } from "../log/size.ts";
 import type { ApiKey, NewApiKey } from "../store/keys.ts";
@@ -17,7 +17,7 @@ export function apiKeyCreated(id: EntryId, principal: Principal, key: NewApiKey)
     action: "create",
     scope: "team",
     status: "success",
-    resource: { type: "api_key", id: `key-${key.id}` },
+    resource: { type: "api_key", id: formatApiKeyId(key.id) },
     details: { resourceName: key.name, metadata: { grants: key.grants } },
   });
 }
@@ -29,7 +29,7 @@ export function apiKeyRevoked(id: EntryId, principal: Principal, key: ApiKey): N
     action: "revoke",
     scope: "team",
     status: "warning",
-    resource: { type: "api_key", id: `key-${key.id}` },
+    resource: { type: "api_key", id: formatApiKeyId(key.id) },
     details: { resourceName: key.name },
   });
 }
@@ -38,14 +38,18 @@ export function apiKeyRevoked(id: EntryId, principal: Principal, key: ApiKey): N
 export const allTeamsReadAction = "read_all_teams";
 
 /** A platform admin reads all teams; recorded in the platform team's log. */
-export function allTeamsRead(id: EntryId, principal: Principal, rpc: "List" | "Stream"): NewEntry {
+export function allTeamsRead(
+  id: EntryId,
+  principal: Principal,
+  metadata: { readonly rpc: "List"; readonly query: string } | { readonly rpc: "Stream" },
+): NewEntry {
   return entry(id, principal, {
     teamId: platformTeamId,
     action: allTeamsReadAction,
     scope: "admin",
     status: "info",
     resource: { type: "audit_log" },
-    details: { metadata: { rpc } },
+    details: { metadata },
   });
 }
 
@@ -55,7 +59,7 @@ function entry(id: EntryId, principal: Principal, act: Act): NewEntry {
     ...act,
     id,
     recorder: { type: "annals", id: "annals" },
-    actor: { type: who.type === "annals" ? "system" : who.type, id: who.id },
+    actor: who,
     details: {
       ...act.details,
       ...(principal.name === undefined ? {} : { actorName: principal.name }),

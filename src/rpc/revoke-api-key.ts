@@ -14,7 +14,7 @@ import type { Services } from "./services.ts";
 class AlreadyRevoked extends Error {}
 
 /** Revokes an API key; its revocation is an entry of the same transaction. */
-export function revokeApiKey({ db, append, makeId }: Services) {
+export function revokeApiKey({ db, act, makeId }: Services) {
   return async (request: RevokeApiKeyRequest, context: HandlerContext) => {
     const { principal } = context.values.get(authenticatedKey);
     const teamId = requestedTeam(principal, request.teamId);
@@ -26,10 +26,8 @@ export function revokeApiKey({ db, append, makeId }: Services) {
     let key = await requireKey(db, teamId, id);
     if (key.revokeTime === undefined) {
       try {
-        await append([apiKeyRevoked(makeId(), principal, key)], {
-          alongside: async (session) => {
-            if ((await revokeKey(session, teamId, id)) === undefined) throw new AlreadyRevoked();
-          },
+        await act(apiKeyRevoked(makeId(), principal, key), async (session) => {
+          if ((await revokeKey(session, teamId, id)) === undefined) throw new AlreadyRevoked();
         });
       } catch (error) {
         if (!(error instanceof AlreadyRevoked)) throw error;

@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Hub } from "../feed/hub.ts";
 import type { EntryId, PrefixRegistry } from "../ids.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
-import type { Appended, AppendOptions } from "../store/append.ts";
+import type { AppendOptions } from "../store/append.ts";
 import type { Queryable } from "../store/pool.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 
@@ -14,8 +14,8 @@ export interface Services {
   readonly logger: Logger;
   /** Records through the group commit. */
   readonly record: (entry: NewEntry, signal: AbortSignal) => Promise<Entry>;
-  /** Appends in a transaction of its own and feeds the hub: for acts that belong with it. */
-  readonly append: (entries: readonly NewEntry[], options: AppendOptions) => Promise<Appended>;
+  /** Does something and records that it did, in one transaction; see `Acts`. */
+  readonly act: (entry: NewEntry, act: NonNullable<AppendOptions["alongside"]>) => Promise<void>;
   readonly makeId: () => EntryId;
   readonly streams: StreamCounter;
   readonly streamMaxAgeMs: number;

@@ -1,12 +1,20 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import type { StreamRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { AuditError, invalidField, invalidFields } from "../errors.ts";
-import { followAllTeams, placeBefore } from "../feed/all-teams-subscription.ts";
+import { followAllTeams } from "../feed/all-teams-subscription.ts";
 import { type Delivery, followTeam, type SubscriptionContext } from "../feed/team-subscription.ts";
 import type { TeamId } from "../ids.ts";
 import { requestLimits, scanLimits } from "../limits.ts";
+import { scopes } from "../log/entry.ts";
 import type { Filter } from "../log/filter.ts";
-import { type GlobalPosition, origin, type Position, positionAfter } from "../log/position.ts";
+import {
+  type GlobalPosition,
+  origin,
+  type Position,
+  placeBefore,
+  placeOf,
+  positionAfter,
+} from "../log/position.ts";
 import { placeWithin, readAcrossTeams, readLeafHash, readWindow } from "../store/entries.ts";
 import { type Head, sequenceAt } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
@@ -30,8 +38,7 @@ export function stream(services: Services) {
     }
     if (request.allTeams) requireAllTeams(principal);
     const teamId = request.allTeams ? undefined : requestedTeam(principal, request.teamId);
-    const readable =
-      teamId === undefined ? (["team", "admin"] as const) : readableScopes(principal, teamId);
+    const readable = teamId === undefined ? scopes : readableScopes(principal, teamId);
     const filter = startingAt(request, decodeFilter(request.filter, readable));
 
     using _open = services.streams.open(principal);
@@ -49,8 +56,9 @@ export function stream(services: Services) {
       cursor: cursor(position),
     });
     if (teamId === undefined) {
-      await services.record(allTeamsRead(services.makeId(), principal, "Stream"), ending.signal);
       const start = await globalStart(services.db, request, filter);
+      const act = allTeamsRead(services.makeId(), principal, { rpc: "Stream" });
+      await services.record(act, ending.signal);
       for await (const delivery of followAllTeams(subscription, start)) {
         yield encode(delivery, encodeGlobalCursor);
       }
@@ -149,7 +157,7 @@ async function globalStart(
       const through = await placeWithin(db, {}, "newest_first", searchedEntries);
       const last = await readAcrossTeams(db, { through }, filter, "newest_first", count);
       const first = last.at(-1);
-      return first && { ...first, sequence: first.sequence - 1n };
+      return first && { ...placeOf(first), sequence: first.sequence - 1n };
     }
   }
 }
@@ -159,7 +167,10 @@ const earliestTime = Date.parse("0001-01-01T00:00:00Z");
 function decodeFromTime(time: Parameters<typeof decodeTime>[0]): number {
   const violations = new Violations();
   const millis = decodeTime(time, "from_time", violations);
-  if (millis === undefined) throw invalidFields(violations.found);
+  if (millis !== undefined && millis > Date.now() + clockDifferenceMs) {
+    violations.add("from_time", "must not be in the future");
+  }
+  if (millis === undefined || violations.found.length > 0) throw invalidFields(violations.found);
   return millis;
 }
 

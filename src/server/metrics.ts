@@ -64,7 +64,7 @@ export function createMetrics() {
     }),
     logRollbacks: new Counter({
       name: "annals_log_rollbacks_total",
-      help: "Times that a log was found shorter than it was, or other: the database was restored to an older state, or tampered with. Never ignore.",
+      help: "Times that a log was found shorter than it was: the database was restored to an older state, or tampered with. Never ignore.",
       registers,
     }),
   };

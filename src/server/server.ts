@@ -4,12 +4,20 @@ import type { Logger } from "pino";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import type { Config, JwtConfig } from "../config.ts";
-import { databaseUnavailable, sqlState, toConnectError } from "../errors.ts";
+import { toConnectError } from "../errors.ts";
 import { Hints } from "../feed/hints.ts";
 import { Hub } from "../feed/hub.ts";
 import type { EntryId } from "../ids.ts";
+import { Acts } from "../ingest/acts.ts";
 import { GroupCommit } from "../ingest/group-commit.ts";
-import { apiKeyCacheMs, ingestLimits, requestLimits, shutdownMs, streamLimits } from "../limits.ts";
+import {
+  actLimits,
+  apiKeyCacheMs,
+  ingestLimits,
+  requestLimits,
+  shutdownMs,
+  streamLimits,
+} from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { everything } from "../log/filter.ts";
 import { authenticate } from "../rpc/authenticate.ts";
@@ -29,7 +37,7 @@ import { createHealth, healthRoutes } from "./health.ts";
 import { httpRoutes, withCors } from "./http.ts";
 import { listen } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
-import { observe } from "./observe.ts";
+import { observe, requestIdKey } from "./observe.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { rpcHandler } from "./rpc-handler.ts";
 
@@ -65,10 +73,14 @@ export async function startServer(
   const verifyJwt = createJwtVerifier(await jwtConfig(config), config.prefixes);
 
   const metrics = createMetrics();
-  const pools = openPools(opened.database, ingestLimits.transactions + 2, (error) => {
-    logger.warn({ err: error }, "an idle database session was lost");
-    hub.doubt();
-  });
+  const pools = openPools(
+    opened.database,
+    ingestLimits.transactions + actLimits.running,
+    (error) => {
+      logger.warn({ err: error }, "an idle database session was lost");
+      hub.doubt();
+    },
+  );
   cleanup.defer(() => pools.close());
   const db = pools.read;
 
@@ -117,6 +129,11 @@ export async function startServer(
   });
   cleanup.defer(() => groupCommit.close(shutdownMs / 5));
 
+  const acts = new Acts({
+    append: (entries, options) => append(pools.write, entries, options),
+    onAppended,
+  });
+
   const shutdown = new AbortController();
   const services: Services = {
     db,
@@ -124,17 +141,7 @@ export async function startServer(
     logger,
     prefixes: config.prefixes,
     record: (entry, signal) => groupCommit.record(entry, signal),
-    append: async (entries, options) => {
-      try {
-        const result = await append(pools.write, entries, options);
-        onAppended(result.appended);
-        return result;
-      } catch (error) {
-        // A lock that was not to be had in time, or a deadlock: worth another try.
-        if (/^(55P03|40P01|40001)$/.test(sqlState(error))) throw databaseUnavailable(error);
-        throw error;
-      }
-    },
+    act: (entry, act) => acts.run(entry, act),
     makeId: () => randomUUIDv7() as EntryId,
     streams: new StreamCounter(config.streamsPerPrincipal),
     streamMaxAgeMs: config.streamMaxAgeMs,
@@ -168,7 +175,7 @@ export async function startServer(
       try {
         await authenticated(context);
       } catch (error) {
-        throw rewrite(error, context.responseHeader.get("x-request-id") ?? "");
+        throw rewrite(error, context.values.get(requestIdKey));
       }
     },
     interceptors: [observed.interceptor, deadline(requestLimits.unaryDeadlineMs)],

@@ -1,5 +1,4 @@
 import type { EntryId, TeamId } from "../ids.ts";
-import { responseLimits } from "../limits.ts";
 import type { Entry, Millis } from "../log/entry.ts";
 import { type Filter, filterSql, passesEverything, timeText } from "../log/filter.ts";
 import type { GlobalPosition } from "../log/position.ts";
@@ -50,8 +49,7 @@ export interface Window {
 }
 
 /**
- * Up to `limit` entries that pass the filter within the window, in the given order. The limit is
- * also one of bytes: see {@link bounded}.
+ * Up to `limit` entries that pass the filter within the window, in the given order.
  */
 export async function readWindow(
   db: Queryable,
@@ -143,19 +141,6 @@ function and(conditions: readonly string[]): string {
 function byTime(order: Order): string {
   const by = direction(order);
   return `ORDER BY record_time ${by}, team_id ${by}, sequence ${by}`;
-}
-
-/** The first of the entries that together weigh at most `bytes`; at least one, if there is one. */
-export function bounded(
-  entries: readonly Entry[],
-  bytes: number = responseLimits.pageBytes,
-): readonly Entry[] {
-  let sum = 0;
-  const end = entries.findIndex((entry, index) => {
-    sum += entry.bytes;
-    return index > 0 && sum > bytes;
-  });
-  return end === -1 ? entries : entries.slice(0, end);
 }
 
 function direction(order: Order): "DESC" | "ASC" {

@@ -160,3 +160,22 @@ test("List of all teams and a Stream from its cursor have everything between the
     return sent.every((id) => all.has(id));
   });
 });
+
+test("a reader of the last entries of all teams gets what commits late, and none of the earlier ones", async () => {
+  await using database = await createDatabase();
+  await using server = await startTestServer({ database, overrides: { pollMs: 100 } });
+  const { audit } = server.clients(await server.jwt({ role: "platform_admin" }));
+  const [slow, quick] = [newId("team"), newId("team")];
+  await audit.record({ entry: { teamId: slow, action: "before" } });
+  await using held = await holdAppend(database.url, slow);
+  for (const n of [1, 2, 3]) {
+    await audit.record({ entry: { teamId: quick, action: `quick.n${n}` } });
+  }
+  await using reader = new Follower(audit, { allTeams: true, start: { case: "last", value: 2 } });
+  const actions = () => reader.entries.map(({ action }) => action);
+  await reader.until(() => actions().includes("quick.n3"));
+  await held.commit();
+  await reader.until(() => actions().includes("held"));
+  const own = actions().filter((action) => action !== "read_all_teams");
+  expect(own).toEqual(["quick.n2", "quick.n3", "held"]);
+});

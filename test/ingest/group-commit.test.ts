@@ -349,13 +349,18 @@ test("close refuses after its grace what waits, and then what a transaction fail
   await closing;
 });
 
-test("a constraint of what Annals writes beside an entry is not the entry's fault: it is tried again", async () => {
+test("what Annals writes beside an entry and PostgreSQL refuses is no mistake of the caller", async () => {
   const log = new FakeLog();
   const queue = groupCommitOver(log.append);
-  const call = queue.record(newEntry(newTeam()), never);
-  (await log.next()).fail(Object.assign(databaseError("23514"), { table: "audit_log_tiles" }));
-  (await log.next()).commit();
-  expect((await call).sequence).toBe(1n);
+  const [broken, sound] = [newTeam(), newTeam()];
+  const calls = [broken, sound].map((team) => outcome(queue.record(newEntry(team), never)));
+  const failure = Object.assign(databaseError("23514"), { table: "audit_log_tiles" });
+  for (let i = 0; i < 3; i++) {
+    const transaction = await log.next();
+    if (transaction.entries.some(({ teamId }) => teamId === broken)) transaction.fail(failure);
+    else transaction.commit();
+  }
+  expect(await Promise.all(calls)).toEqual(["INTERNAL", 1n]);
 });
 
 test("a head that contradicts itself fails its own team only", async () => {

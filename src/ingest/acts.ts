@@ -1,0 +1,66 @@
+import { AuditError, databaseUnavailable, sqlState } from "../errors.ts";
+import { actLimits } from "../limits.ts";
+import type { Entry, NewEntry } from "../log/entry.ts";
+import type { Appended, AppendOptions } from "../store/append.ts";
+
+/** What acts need of the world. */
+export interface ActsOptions {
+  readonly append: (entries: readonly NewEntry[], options?: AppendOptions) => Promise<Appended>;
+  /** Hears of entries right after their COMMIT. */
+  readonly onAppended: (entries: readonly Entry[]) => void;
+}
+
+/** Waits that end with a lock had or a deadlock: worth another try. */
+const passing = /^(55P03|40P01|40001)$/;
+
+/**
+ * Transactions in which Annals does something and records that it did: a few at a time, so that
+ * they leave the group commit its sessions.
+ */
+export class Acts {
+  readonly #options: ActsOptions;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(options: ActsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Does `act` and appends its entry in one transaction.
+   *
+   * @throws AuditError QUEUE_FULL, DATABASE_UNAVAILABLE; or what `act` throws, with nothing done.
+   */
+  async run(entry: NewEntry, act: NonNullable<AppendOptions["alongside"]>): Promise<void> {
+    await this.#enter();
+    try {
+      const { appended } = await this.#options.append([entry], { alongside: act });
+      this.#options.onAppended(appended);
+    } catch (error) {
+      throw passing.test(sqlState(error)) ? databaseUnavailable(error) : error;
+    } finally {
+      this.#leave();
+    }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#running < actLimits.running) {
+      this.#running += 1;
+      return;
+    }
+    if (this.#waiting.length >= actLimits.waiting) {
+      throw new AuditError("QUEUE_FULL", "too many API keys are being made or revoked", {
+        metadata: { limit: "key_acts" },
+        retryDelayMs: 1_000,
+      });
+    }
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Hands the place to who waits longest. */
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
+  }
+}
