@@ -76,7 +76,7 @@ export async function sequenceAt(db: Queryable, teamId: TeamId, time: Millis): P
 }
 
 /**
- * How far the database's clock may step back without a resumed reader of all teams missing what
+ * How far the database's clock may step back without a reader of all teams missing what
  * is recorded then; so long are their entries held back from being called complete.
  */
 const clockSlackMs = 500;

@@ -348,6 +348,10 @@ export type ListRequest = Message<"audit.v1.ListRequest"> & {
    * The `next_page_token` of the page before. It belongs to its team, filter and order; with
    * others it is INVALID_ARGUMENT (PAGE_TOKEN_MISMATCH). Empty for the first page.
    *
+   * Over all teams it names the entry that recorded the reading, whose metadata holds the query's
+   * digest: it works for the same platform admin and query within 24 hours of the first page, and
+   * is INVALID_ARGUMENT (PAGE_TOKEN_INVALID) after that or for another caller.
+   *
    * @generated from field: string page_token = 6;
    */
   pageToken: string;
@@ -448,7 +452,8 @@ export type StreamRequest = Message<"audit.v1.StreamRequest"> & {
     case: "beginning";
   } | {
     /**
-     * From the first entry recorded at this time or later.
+     * From the first entry recorded at this time or later. More than a minute ahead of the
+     * server's clock: INVALID_ARGUMENT.
      *
      * @generated from field: google.protobuf.Timestamp from_time = 6;
      */
@@ -502,8 +507,9 @@ export const BeginningSchema: GenMessage<Beginning> = /*@__PURE__*/
  */
 export type StreamResponse = Message<"audit.v1.StreamResponse"> & {
   /**
-   * Up to 500 entries or 1 MiB (one larger entry comes alone). Empty in the first message if
-   * there is nothing yet, and in heartbeats, which come every 10 seconds of silence.
+   * Up to 500 entries or 1 MiB (one larger entry comes alone). Empty in heartbeats, which come
+   * every 10 seconds of silence. The first message comes at once and may be empty too; over all
+   * teams it always is.
    *
    * @generated from field: repeated audit.v1.AuditEntry entries = 1;
    */
@@ -577,7 +583,7 @@ export const AuditService: GenService<{
    *
    * Idempotent by `entry.id`: the same id with the same content answers with the entry first
    * recorded; with other content, ALREADY_EXISTS. Retry UNAVAILABLE, RESOURCE_EXHAUSTED (after
-   * the delay that it states), ABORTED and DEADLINE_EXCEEDED with the same id.
+   * the delay that it states) and DEADLINE_EXCEEDED with the same id.
    *
    * @generated from rpc audit.v1.AuditService.Record
    */

@@ -334,8 +334,9 @@ export const RequestContextSchema: GenMessage<RequestContext> = /*@__PURE__*/
  * alternatives; fields narrow one another. One filter means the same wherever it is accepted,
  * and what the caller may not read never matches.
  *
- * At most 100 values in all, those of `exclude` included; each value has the limits of the
- * field that it is compared with. Comparison is exact and case-sensitive.
+ * At most 100 values in all, those of `exclude` included; each bound of a time range counts as
+ * one. Each value has the limits of the field that it is compared with. Comparison is exact and
+ * case-sensitive.
  *
  * @generated from message audit.v1.EntryFilter
  */

@@ -113,7 +113,8 @@ export const ErrorReason = {
   API_KEY_NOT_FOUND: 11,
 
   /**
-   * INVALID_ARGUMENT. The page token is malformed, or of an unknown version.
+   * INVALID_ARGUMENT. The page token is malformed or of an unknown version; or, over all teams,
+   * was not given to this caller, or is of a list that was begun more than 24 hours ago.
    *
    * @generated from enum value: ERROR_REASON_PAGE_TOKEN_INVALID = 12;
    */
@@ -150,8 +151,9 @@ export const ErrorReason = {
   LOG_CONTRADICTS_CURSOR: 16,
 
   /**
-   * RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. Too many entries are waiting.
-   * `{"limit": "ingest_queue"}` or `{"limit": "ingest_queue_team"}`
+   * RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. Too many entries are waiting, or too many
+   * API keys are being made or revoked. `{"limit": "ingest_queue"}`,
+   * `{"limit": "ingest_queue_team"}` or `{"limit": "key_acts"}`
    *
    * @generated from enum value: ERROR_REASON_QUEUE_FULL = 17;
    */
@@ -217,7 +219,8 @@ export const ErrorReason = {
   REQUEST_MALFORMED: 25,
 
   /**
-   * RESOURCE_EXHAUSTED. The request message is larger than 4 MiB, compressed or not.
+   * RESOURCE_EXHAUSTED. The request message is larger than 4 MiB, compressed or not; to health
+   * and reflection, larger than 16 KiB.
    *
    * @generated from enum value: ERROR_REASON_REQUEST_TOO_LARGE = 26;
    */
