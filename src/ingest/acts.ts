@@ -27,13 +27,20 @@ export class Acts {
   }
 
   /**
-   * Does `act` and appends its entry in one transaction.
+   * Does `act` and appends its entry in one transaction; not if the signal has aborted by the time
+   * that it is its turn.
    *
-   * @throws AuditError QUEUE_FULL, DATABASE_UNAVAILABLE; or what `act` throws, with nothing done.
+   * @throws AuditError QUEUE_FULL, DATABASE_UNAVAILABLE; the signal's reason; or what `act` throws,
+   *   with nothing done.
    */
-  async run(entry: NewEntry, act: NonNullable<AppendOptions["alongside"]>): Promise<void> {
+  async run(
+    entry: NewEntry,
+    act: NonNullable<AppendOptions["alongside"]>,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#enter();
     try {
+      signal.throwIfAborted();
       const { appended } = await this.#options.append([entry], { alongside: act });
       this.#options.onAppended(appended);
     } catch (error) {

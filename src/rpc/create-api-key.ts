@@ -4,6 +4,7 @@ import type { CreateApiKeyRequest } from "../../gen/audit/v1/key_service_pb.ts";
 import { invalidFields } from "../errors.ts";
 import type { ApiKeyId } from "../ids.ts";
 import { type ApiKey, insertKey, type NewApiKey } from "../store/keys.ts";
+import type { Queryable } from "../store/pool.ts";
 import { requestedTeam, requireKeyAdmin } from "./access.ts";
 import { decodeGrants, encodeApiKey } from "./api-key-codec.ts";
 import { apiKeyPrefix, secretHash } from "./authenticate.ts";
@@ -42,11 +43,11 @@ export function createApiKey({ act, makeId }: Services) {
       secretHint: secret.slice(0, hintCharacters),
       ...(expireTime === undefined ? {} : { expireTime }),
     };
-    context.signal.throwIfAborted();
     let stored: ApiKey | undefined;
-    await act(apiKeyCreated(makeId(), principal, key), async (session) => {
+    const insert = async (session: Queryable) => {
       stored = await insertKey(session, key);
-    });
+    };
+    await act(apiKeyCreated(makeId(), principal, key), insert, context.signal);
     return { ...(stored === undefined ? {} : { apiKey: encodeApiKey(stored) }), secret };
   };
 }

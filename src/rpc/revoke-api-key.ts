@@ -26,9 +26,10 @@ export function revokeApiKey({ db, act, makeId }: Services) {
     let key = await requireKey(db, teamId, id);
     if (key.revokeTime === undefined) {
       try {
-        await act(apiKeyRevoked(makeId(), principal, key), async (session) => {
+        const revoke = async (session: Queryable) => {
           if ((await revokeKey(session, teamId, id)) === undefined) throw new AlreadyRevoked();
-        });
+        };
+        await act(apiKeyRevoked(makeId(), principal, key), revoke, context.signal);
       } catch (error) {
         if (!(error instanceof AlreadyRevoked)) throw error;
       }

@@ -15,7 +15,11 @@ export interface Services {
   /** Records through the group commit. */
   readonly record: (entry: NewEntry, signal: AbortSignal) => Promise<Entry>;
   /** Does something and records that it did, in one transaction; see `Acts`. */
-  readonly act: (entry: NewEntry, act: NonNullable<AppendOptions["alongside"]>) => Promise<void>;
+  readonly act: (
+    entry: NewEntry,
+    act: NonNullable<AppendOptions["alongside"]>,
+    signal: AbortSignal,
+  ) => Promise<void>;
   readonly makeId: () => EntryId;
   readonly streams: StreamCounter;
   readonly streamMaxAgeMs: number;

@@ -141,7 +141,7 @@ export async function startServer(
     logger,
     prefixes: config.prefixes,
     record: (entry, signal) => groupCommit.record(entry, signal),
-    act: (entry, act) => acts.run(entry, act),
+    act: (entry, act, signal) => acts.run(entry, act, signal),
     makeId: () => randomUUIDv7() as EntryId,
     streams: new StreamCounter(config.streamsPerPrincipal),
     streamMaxAgeMs: config.streamMaxAgeMs,

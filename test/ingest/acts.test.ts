@@ -6,6 +6,7 @@ import { newEntry, newTeam } from "../support/new-entry.ts";
 import { databaseError, FakeLog } from "./fake-log.ts";
 
 const nothing = async () => undefined;
+const never = new AbortController().signal;
 
 function actsOver(log: FakeLog): Acts {
   return new Acts({ append: log.append, onAppended: () => undefined });
@@ -17,8 +18,8 @@ test("few acts run at a time, in the order in which they came; beyond a bound th
   const entries = Array.from({ length: actLimits.running + actLimits.waiting }, () =>
     newEntry(newTeam()),
   );
-  const runs = entries.map((entry) => acts.run(entry, nothing));
-  await expect(acts.run(newEntry(newTeam()), nothing)).rejects.toMatchObject({
+  const runs = entries.map((entry) => acts.run(entry, nothing, never));
+  await expect(acts.run(newEntry(newTeam()), nothing, never)).rejects.toMatchObject({
     reason: "QUEUE_FULL",
     metadata: { limit: "key_acts" },
     retryDelayMs: 1_000,
@@ -36,7 +37,7 @@ test("few acts run at a time, in the order in which they came; beyond a bound th
 test("an act that fails makes room for the next, and a held head is worth another try", async () => {
   const log = new FakeLog();
   const acts = actsOver(log);
-  const runs = Array.from({ length: 3 }, () => acts.run(newEntry(newTeam()), nothing));
+  const runs = Array.from({ length: 3 }, () => acts.run(newEntry(newTeam()), nothing, never));
   const outcomes = Promise.allSettled(runs);
   (await log.next()).fail(databaseError("55P03"));
   (await log.next()).fail(new Error("the act itself"));
@@ -45,4 +46,21 @@ test("an act that fails makes room for the next, and a held head is worth anothe
   expect(held).toMatchObject({ reason: { reason: "DATABASE_UNAVAILABLE" } });
   expect(broken).toMatchObject({ reason: { message: "the act itself" } });
   expect(done?.status).toBe("fulfilled");
+});
+
+test("an act whose call has ended by its turn is not done", async () => {
+  const log = new FakeLog();
+  const acts = actsOver(log);
+  const runs = Array.from({ length: actLimits.running }, () =>
+    acts.run(newEntry(newTeam()), nothing, never),
+  );
+  const call = new AbortController();
+  const late = acts.run(newEntry(newTeam()), nothing, call.signal);
+  const after = acts.run(newEntry(newTeam()), nothing, never);
+  call.abort(new Error("the caller has left"));
+  const outcome = expect(late).rejects.toThrow("the caller has left");
+  for (const _ of runs) (await log.next()).commit();
+  (await log.next()).commit();
+  await Promise.all([...runs, after, outcome]);
+  expect(log.transactions).toHaveLength(actLimits.running + 1);
 });
