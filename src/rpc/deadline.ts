@@ -8,10 +8,10 @@ import { deadlineExceeded } from "../errors.ts";
 export function deadline(maxMs: number): Interceptor {
   return (next) => async (request) => {
     if (request.stream) return next(request);
+    request.signal.throwIfAborted();
     const ending = new AbortController();
     const onAbort = () => ending.abort(request.signal.reason);
-    if (request.signal.aborted) onAbort();
-    else request.signal.addEventListener("abort", onAbort, { once: true });
+    request.signal.addEventListener("abort", onAbort, { once: true });
     const timer = setTimeout(() => ending.abort(deadlineExceeded()), maxMs);
     try {
       const ended = new Promise<never>((_, reject) => {
