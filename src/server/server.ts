@@ -151,7 +151,7 @@ export async function startServer(
   };
 
   const health = createHealth(apiServices.map((service) => service.typeName));
-  cleanup.use(watchDatabase(() => db.query({ text: "SELECT 1" }), health));
+  cleanup.use(watchDatabase(() => db.query({ text: "SELECT 1" }), health, logger));
   const rewrite = (error: unknown, requestId: string) =>
     toConnectError(error, (unknown) => {
       logger.error({ err: unknown, requestId }, "a call failed");
@@ -248,6 +248,7 @@ const databaseCheckMs = 5_000;
 function watchDatabase(
   ask: () => Promise<unknown>,
   health: { set(check: string, ok: boolean, why?: string): void },
+  logger: Logger,
 ): Disposable {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -255,7 +256,8 @@ function watchDatabase(
     try {
       await ask();
       health.set("database", true);
-    } catch {
+    } catch (error) {
+      logger.warn({ err: error }, "the database does not answer");
       health.set("database", false, "cannot be reached");
     }
     if (!stopped) timer = setTimeout(check, databaseCheckMs);
