@@ -18,7 +18,7 @@ const cachedCredentials = 10_000;
 /** Apart from the known ones, so that guesses do not drive those out. */
 const cachedUnknown = 1_000;
 /** A prefix and 256 random bits as base64url. */
-const apiKeyPattern = /^annals_[A-Za-z0-9_-]{43}$/;
+const apiKeyPattern = new RegExp(`^${apiKeyPrefix}[A-Za-z0-9_-]{43}$`);
 
 /** What authentication needs of the world. */
 export interface AuthenticateOptions {

@@ -292,7 +292,7 @@ describe("text that is none", () => {
   });
 
   test.each(places)("a lone surrogate in %s", async (_, entry) => {
-    // JSON.stringify escapes it, as any client can.
+    // JSON.stringify escapes it, which every client can do.
     for (const lone of ["a\ud800b", "\udc00\ud800"]) {
       expect(await record(entry(lone))).toMatchObject({ status: 400, code: "invalid_argument" });
     }
