@@ -47,6 +47,10 @@ const codes = {
   CREDENTIAL_UNVERIFIABLE: Code.Unavailable,
   REQUEST_MALFORMED: Code.InvalidArgument,
   REQUEST_TOO_LARGE: Code.ResourceExhausted,
+  CHECKPOINTS_DISABLED: Code.FailedPrecondition,
+  CHECKPOINT_UNAVAILABLE: Code.Unavailable,
+  LOG_CONTRADICTS_CHECKPOINT: Code.DataLoss,
+  TREE_SIZE_OUT_OF_RANGE: Code.OutOfRange,
 } as const satisfies Record<Reason, Code>;
 
 /** What an {@link AuditError} can say besides its reason and message. */

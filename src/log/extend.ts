@@ -58,13 +58,14 @@ export function extendLogs(
 
 function record(entry: NewEntry, sequence: bigint, recordTime: Millis): Entry {
   const detailsSalt = randomBytes(saltBytes);
-  const leaf = { ...entry, recordTime, detailsDigest: detailsDigest(detailsSalt, entry.details) };
+  const digest = detailsDigest(sha256, detailsSalt, entry.details);
+  const leaf = { ...entry, recordTime, detailsDigest: digest };
   return {
     ...leaf,
     sequence,
     detailsState: hasDetails(entry.details) ? "present" : "none",
     detailsSalt,
-    leafHash: leafHash(leaf),
+    leafHash: leafHash(sha256, leaf),
   };
 }
 

@@ -1,10 +1,13 @@
 import { formatEntryId, formatTeamId } from "../ids.ts";
+import { base64url } from "./base64.ts";
 import type { Details, Entry, JsonObject } from "./entry.ts";
 import { canonicalJson } from "./jcs.ts";
-import { sha256 } from "./sha256.ts";
+import type { Sha256 } from "./merkle.ts";
 
 /** Bytes of a details salt. */
 export const saltBytes = 32;
+
+const utf8 = new TextEncoder();
 
 /** The parts of a recorded entry that its leaf states; the position is proved, not stated. */
 export type LeafFields = Omit<
@@ -16,16 +19,16 @@ export type LeafFields = Omit<
  * The digest that commits to the details: SHA-256 of the salt followed by the details' canonical
  * JSON, by their wire names and nested as on the wire; `{}` when there are none. 32 bytes.
  */
-export function detailsDigest(salt: Uint8Array, details: Details): Uint8Array {
-  return sha256(salt, Buffer.from(canonicalJson(wireDetails(details))));
+export function detailsDigest(sha256: Sha256, salt: Uint8Array, details: Details): Uint8Array {
+  return sha256(salt, utf8.encode(canonicalJson(wireDetails(details))));
 }
 
 /**
  * The RFC 6962 leaf hash of an entry: SHA-256 of a zero byte and the entry's canonical JSON,
  * leaf format version 1. A pure function of what the API returns. 32 bytes.
  */
-export function leafHash(entry: LeafFields): Uint8Array {
-  return sha256(Buffer.from(`\0${leafText(entry)}`));
+export function leafHash(sha256: Sha256, entry: LeafFields): Uint8Array {
+  return sha256(utf8.encode(`\0${leafText(entry)}`));
 }
 
 /** The canonical JSON (RFC 8785) that an entry's leaf hash is taken of. */
@@ -43,7 +46,7 @@ export function leafText(entry: LeafFields): string {
     status: entry.status,
     ...(occurTime === undefined ? {} : { occur_time: new Date(occurTime).toISOString() }),
     record_time: new Date(entry.recordTime).toISOString(),
-    details: Buffer.from(entry.detailsDigest).toString("base64url"),
+    details: base64url(entry.detailsDigest),
   });
 }
 

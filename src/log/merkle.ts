@@ -14,6 +14,15 @@ export function nodeHash(sha256: Sha256, left: Uint8Array, right: Uint8Array): U
   return sha256(nodePrefix, left, right);
 }
 
+/** The hash of complete subtrees side by side, largest first; of none, that of the empty tree. */
+export function foldHashes(sha256: Sha256, hashes: readonly Uint8Array[]): Uint8Array {
+  const root = hashes.reduceRight<Uint8Array | undefined>(
+    (right, left) => (right === undefined ? left : nodeHash(sha256, left, right)),
+    undefined,
+  );
+  return root ?? sha256();
+}
+
 /** A complete subtree of 2^height leaves, the index-th of its height from the left. */
 export interface Subtree {
   readonly height: number;
@@ -67,11 +76,7 @@ export class Frontier {
 
   /** The root hash; of an empty tree, SHA-256 of nothing. */
   root(): Uint8Array {
-    const root = this.#hashes.reduceRight<Uint8Array | undefined>(
-      (right, left) => (right === undefined ? left : nodeHash(this.#sha256, left, right)),
-      undefined,
-    );
-    return root ?? this.#sha256();
+    return foldHashes(this.#sha256, this.#hashes);
   }
 }
 

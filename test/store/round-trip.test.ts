@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import type { TeamId } from "../../src/ids.ts";
 import { everything } from "../../src/log/filter.ts";
 import { detailsDigest, leafHash } from "../../src/log/leaf.ts";
+import { sha256 } from "../../src/log/sha256.ts";
 import { append } from "../../src/store/append.ts";
 import { openEmbedded } from "../../src/store/embedded.ts";
 import { readWindow } from "../../src/store/entries.ts";
@@ -66,9 +67,13 @@ describe.each(databases)("an entry stored in %s", (_, withDatabase) => {
               expect(stored.map(comparable)).toEqual(appended.map(comparable));
               for (const entry of stored) {
                 expect(entry.detailsSalt).toBeDefined();
-                const digest = detailsDigest(entry.detailsSalt ?? Buffer.alloc(0), entry.details);
+                const digest = detailsDigest(
+                  sha256,
+                  entry.detailsSalt ?? Buffer.alloc(0),
+                  entry.details,
+                );
                 expect(Buffer.from(digest).equals(entry.detailsDigest)).toBe(true);
-                expect(Buffer.from(leafHash(entry)).equals(entry.leafHash)).toBe(true);
+                expect(Buffer.from(leafHash(sha256, entry)).equals(entry.leafHash)).toBe(true);
               }
             },
           ),

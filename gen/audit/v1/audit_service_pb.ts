@@ -29,7 +29,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file audit/v1/audit_service.proto.
  */
 export const file_audit_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxhdWRpdC92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEghhdWRpdC52MSI0Cg1SZWNvcmRSZXF1ZXN0EiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeSJFCg5SZWNvcmRSZXNwb25zZRIjCgVlbnRyeRgBIAEoCzIULmF1ZGl0LnYxLkF1ZGl0RW50cnkSDgoGY3Vyc29yGAIgASgJIjsKElJlY29yZEJhdGNoUmVxdWVzdBIlCgdlbnRyaWVzGAEgAygLMhQuYXVkaXQudjEuQXVkaXRFbnRyeSI+ChNSZWNvcmRCYXRjaFJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5hdWRpdC52MS5SZWNvcmRSZXN1bHQiaAoMUmVjb3JkUmVzdWx0EiUKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeUgAEiYKBWVycm9yGAIgASgLMhUuYXVkaXQudjEuUmVjb3JkRXJyb3JIAEIJCgdvdXRjb21lIrcBCgtSZWNvcmRFcnJvchIMCgRjb2RlGAEgASgFEiUKBnJlYXNvbhgCIAEoDjIVLmF1ZGl0LnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSMgoQZmllbGRfdmlvbGF0aW9ucxgEIAMoCzIYLmF1ZGl0LnYxLkZpZWxkVmlvbGF0aW9uEi4KC3JldHJ5X2RlbGF5GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjQKDkZpZWxkVmlvbGF0aW9uEg0KBWZpZWxkGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJIkYKCkdldFJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIMCgJpZBgCIAEoCUgAEhIKCHNlcXVlbmNlGAMgASgESABCBQoDa2V5IjIKC0dldFJlc3BvbnNlEiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeSKjAQoLTGlzdFJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIRCglhbGxfdGVhbXMYAiABKAgSJQoGZmlsdGVyGAMgASgLMhUuYXVkaXQudjEuRW50cnlGaWx0ZXISIgoFb3JkZXIYBCABKA4yEy5hdWRpdC52MS5MaXN0T3JkZXISEQoJcGFnZV9zaXplGAUgASgFEhIKCnBhZ2VfdG9rZW4YBiABKAkiXgoMTGlzdFJlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5hdWRpdC52MS5BdWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIOCgZjdXJzb3IYAyABKAki/AEKDVN0cmVhbVJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIRCglhbGxfdGVhbXMYAiABKAgSJQoGZmlsdGVyGAMgASgLMhUuYXVkaXQudjEuRW50cnlGaWx0ZXISFgoMYWZ0ZXJfY3Vyc29yGAQgASgJSAASKAoJYmVnaW5uaW5nGAUgASgLMhMuYXVkaXQudjEuQmVnaW5uaW5nSAASLwoJZnJvbV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEg4KBGxhc3QYByABKA1IABIUCgxzdG9wX2F0X2hlYWQYCCABKAhCBwoFc3RhcnQiCwoJQmVnaW5uaW5nIkcKDlN0cmVhbVJlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5hdWRpdC52MS5BdWRpdEVudHJ5Eg4KBmN1cnNvchgCIAEoCSphCglMaXN0T3JkZXISGgoWTElTVF9PUkRFUl9VTlNQRUNJRklFRBAAEhsKF0xJU1RfT1JERVJfTkVXRVNUX0ZJUlNUEAESGwoXTElTVF9PUkRFUl9PTERFU1RfRklSU1QQAjLLAgoMQXVkaXRTZXJ2aWNlEjsKBlJlY29yZBIXLmF1ZGl0LnYxLlJlY29yZFJlcXVlc3QaGC5hdWRpdC52MS5SZWNvcmRSZXNwb25zZRJKCgtSZWNvcmRCYXRjaBIcLmF1ZGl0LnYxLlJlY29yZEJhdGNoUmVxdWVzdBodLmF1ZGl0LnYxLlJlY29yZEJhdGNoUmVzcG9uc2USNwoDR2V0EhQuYXVkaXQudjEuR2V0UmVxdWVzdBoVLmF1ZGl0LnYxLkdldFJlc3BvbnNlIgOQAgESOgoETGlzdBIVLmF1ZGl0LnYxLkxpc3RSZXF1ZXN0GhYuYXVkaXQudjEuTGlzdFJlc3BvbnNlIgOQAgESPQoGU3RyZWFtEhcuYXVkaXQudjEuU3RyZWFtUmVxdWVzdBoYLmF1ZGl0LnYxLlN0cmVhbVJlc3BvbnNlMAFiBnByb3RvMw", [file_audit_v1_entry, file_audit_v1_error_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChxhdWRpdC92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEghhdWRpdC52MSJICg1SZWNvcmRSZXF1ZXN0EiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRISCgp3aXRoX3Byb29mGAIgASgIImoKDlJlY29yZFJlc3BvbnNlEiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRIOCgZjdXJzb3IYAiABKAkSIwoFcHJvb2YYAyABKAsyFC5hdWRpdC52MS5FbnRyeVByb29mIkQKCkVudHJ5UHJvb2YSEgoKY2hlY2twb2ludBgBIAEoCRISCgpsZWFmX2luZGV4GAIgASgEEg4KBmhhc2hlcxgDIAMoDCI7ChJSZWNvcmRCYXRjaFJlcXVlc3QSJQoHZW50cmllcxgBIAMoCzIULmF1ZGl0LnYxLkF1ZGl0RW50cnkiPgoTUmVjb3JkQmF0Y2hSZXNwb25zZRInCgdyZXN1bHRzGAEgAygLMhYuYXVkaXQudjEuUmVjb3JkUmVzdWx0ImgKDFJlY29yZFJlc3VsdBIlCgVlbnRyeRgBIAEoCzIULmF1ZGl0LnYxLkF1ZGl0RW50cnlIABImCgVlcnJvchgCIAEoCzIVLmF1ZGl0LnYxLlJlY29yZEVycm9ySABCCQoHb3V0Y29tZSK3AQoLUmVjb3JkRXJyb3ISDAoEY29kZRgBIAEoBRIlCgZyZWFzb24YAiABKA4yFS5hdWRpdC52MS5FcnJvclJlYXNvbhIPCgdtZXNzYWdlGAMgASgJEjIKEGZpZWxkX3Zpb2xhdGlvbnMYBCADKAsyGC5hdWRpdC52MS5GaWVsZFZpb2xhdGlvbhIuCgtyZXRyeV9kZWxheRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJGCgpHZXRSZXF1ZXN0Eg8KB3RlYW1faWQYASABKAkSDAoCaWQYAiABKAlIABISCghzZXF1ZW5jZRgDIAEoBEgAQgUKA2tleSIyCgtHZXRSZXNwb25zZRIjCgVlbnRyeRgBIAEoCzIULmF1ZGl0LnYxLkF1ZGl0RW50cnkiowEKC0xpc3RSZXF1ZXN0Eg8KB3RlYW1faWQYASABKAkSEQoJYWxsX3RlYW1zGAIgASgIEiUKBmZpbHRlchgDIAEoCzIVLmF1ZGl0LnYxLkVudHJ5RmlsdGVyEiIKBW9yZGVyGAQgASgOMhMuYXVkaXQudjEuTGlzdE9yZGVyEhEKCXBhZ2Vfc2l6ZRgFIAEoBRISCgpwYWdlX3Rva2VuGAYgASgJIl4KDExpc3RSZXNwb25zZRIlCgdlbnRyaWVzGAEgAygLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkSDgoGY3Vyc29yGAMgASgJIo4CCg1TdHJlYW1SZXF1ZXN0Eg8KB3RlYW1faWQYASABKAkSEQoJYWxsX3RlYW1zGAIgASgIEiUKBmZpbHRlchgDIAEoCzIVLmF1ZGl0LnYxLkVudHJ5RmlsdGVyEhYKDGFmdGVyX2N1cnNvchgEIAEoCUgAEigKCWJlZ2lubmluZxgFIAEoCzITLmF1ZGl0LnYxLkJlZ2lubmluZ0gAEi8KCWZyb21fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIABIOCgRsYXN0GAcgASgNSAASFAoMc3RvcF9hdF9oZWFkGAggASgIEhAKCHdpdGhoZWxkGAkgASgIQgcKBXN0YXJ0IgsKCUJlZ2lubmluZyJyCg5TdHJlYW1SZXNwb25zZRIlCgdlbnRyaWVzGAEgAygLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRIOCgZjdXJzb3IYAiABKAkSKQoId2l0aGhlbGQYAyADKAsyFy5hdWRpdC52MS5XaXRoaGVsZEVudHJ5IjQKDVdpdGhoZWxkRW50cnkSEAoIc2VxdWVuY2UYASABKAQSEQoJbGVhZl9oYXNoGAIgASgMIj4KDEVyYXNlUmVxdWVzdBIPCgd0ZWFtX2lkGAEgASgJEgsKA2lkcxgCIAMoCRIQCghhY3Rvcl9pZBgDIAEoCSJcCg1FcmFzZVJlc3BvbnNlEhgKEGVyYXNlZF9zZXF1ZW5jZXMYASADKAQSIwoFZW50cnkYAiABKAsyFC5hdWRpdC52MS5BdWRpdEVudHJ5EgwKBG1vcmUYAyABKAgqYQoJTGlzdE9yZGVyEhoKFkxJU1RfT1JERVJfVU5TUEVDSUZJRUQQABIbChdMSVNUX09SREVSX05FV0VTVF9GSVJTVBABEhsKF0xJU1RfT1JERVJfT0xERVNUX0ZJUlNUEAIyhQMKDEF1ZGl0U2VydmljZRI7CgZSZWNvcmQSFy5hdWRpdC52MS5SZWNvcmRSZXF1ZXN0GhguYXVkaXQudjEuUmVjb3JkUmVzcG9uc2USSgoLUmVjb3JkQmF0Y2gSHC5hdWRpdC52MS5SZWNvcmRCYXRjaFJlcXVlc3QaHS5hdWRpdC52MS5SZWNvcmRCYXRjaFJlc3BvbnNlEjcKA0dldBIULmF1ZGl0LnYxLkdldFJlcXVlc3QaFS5hdWRpdC52MS5HZXRSZXNwb25zZSIDkAIBEjoKBExpc3QSFS5hdWRpdC52MS5MaXN0UmVxdWVzdBoWLmF1ZGl0LnYxLkxpc3RSZXNwb25zZSIDkAIBEj0KBlN0cmVhbRIXLmF1ZGl0LnYxLlN0cmVhbVJlcXVlc3QaGC5hdWRpdC52MS5TdHJlYW1SZXNwb25zZTABEjgKBUVyYXNlEhYuYXVkaXQudjEuRXJhc2VSZXF1ZXN0GhcuYXVkaXQudjEuRXJhc2VSZXNwb25zZWIGcHJvdG8z", [file_audit_v1_entry, file_audit_v1_error_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * The entry to record.
@@ -43,6 +43,16 @@ export type RecordRequest = Message<"audit.v1.RecordRequest"> & {
    * @generated from field: audit.v1.AuditEntry entry = 1;
    */
   entry?: AuditEntry | undefined;
+
+  /**
+   * Also answer with a signed checkpoint that covers the entry, and the proof that it does. It
+   * takes a few milliseconds more. FAILED_PRECONDITION (CHECKPOINTS_DISABLED), with nothing
+   * recorded, if the server signs none. UNAVAILABLE (CHECKPOINT_UNAVAILABLE) if the entry was
+   * recorded but could not be proved just then: ask again with the same id.
+   *
+   * @generated from field: bool with_proof = 2;
+   */
+  withProof: boolean;
 };
 
 /**
@@ -71,6 +81,13 @@ export type RecordResponse = Message<"audit.v1.RecordResponse"> & {
    * @generated from field: string cursor = 2;
    */
   cursor: string;
+
+  /**
+   * The proof that was asked for by `with_proof`.
+   *
+   * @generated from field: audit.v1.EntryProof proof = 3;
+   */
+  proof?: EntryProof | undefined;
 };
 
 /**
@@ -79,6 +96,43 @@ export type RecordResponse = Message<"audit.v1.RecordResponse"> & {
  */
 export const RecordResponseSchema: GenMessage<RecordResponse> = /*@__PURE__*/
   messageDesc(file_audit_v1_audit_service, 1);
+
+/**
+ * A proof that an entry is in its team's log. With the entry and the log's verifier key it can be
+ * checked offline, by anyone, for ever.
+ *
+ * @generated from message audit.v1.EntryProof
+ */
+export type EntryProof = Message<"audit.v1.EntryProof"> & {
+  /**
+   * The signed checkpoint: a C2SP signed note. Its tree has `leaf_index + 1` leaves or more.
+   *
+   * @generated from field: string checkpoint = 1;
+   */
+  checkpoint: string;
+
+  /**
+   * The entry's position in the tree: its sequence less one.
+   *
+   * @generated from field: uint64 leaf_index = 2;
+   */
+  leafIndex: bigint;
+
+  /**
+   * The inclusion proof (RFC 6962, section 2.1.1) for the checkpoint's tree, from the leaf's
+   * sibling up to the root's child; 32 bytes each, at most 63.
+   *
+   * @generated from field: repeated bytes hashes = 3;
+   */
+  hashes: Uint8Array[];
+};
+
+/**
+ * Describes the message audit.v1.EntryProof.
+ * Use `create(EntryProofSchema)` to create a new message.
+ */
+export const EntryProofSchema: GenMessage<EntryProof> = /*@__PURE__*/
+  messageDesc(file_audit_v1_audit_service, 2);
 
 /**
  * The entries to record.
@@ -101,7 +155,7 @@ export type RecordBatchRequest = Message<"audit.v1.RecordBatchRequest"> & {
  * Use `create(RecordBatchRequestSchema)` to create a new message.
  */
 export const RecordBatchRequestSchema: GenMessage<RecordBatchRequest> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 2);
+  messageDesc(file_audit_v1_audit_service, 3);
 
 /**
  * What became of each entry.
@@ -122,7 +176,7 @@ export type RecordBatchResponse = Message<"audit.v1.RecordBatchResponse"> & {
  * Use `create(RecordBatchResponseSchema)` to create a new message.
  */
 export const RecordBatchResponseSchema: GenMessage<RecordBatchResponse> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 3);
+  messageDesc(file_audit_v1_audit_service, 4);
 
 /**
  * What became of one entry of a batch.
@@ -159,7 +213,7 @@ export type RecordResult = Message<"audit.v1.RecordResult"> & {
  * Use `create(RecordResultSchema)` to create a new message.
  */
 export const RecordResultSchema: GenMessage<RecordResult> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 4);
+  messageDesc(file_audit_v1_audit_service, 5);
 
 /**
  * Why an entry of a batch was not recorded: what Record would have answered.
@@ -208,7 +262,7 @@ export type RecordError = Message<"audit.v1.RecordError"> & {
  * Use `create(RecordErrorSchema)` to create a new message.
  */
 export const RecordErrorSchema: GenMessage<RecordError> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 5);
+  messageDesc(file_audit_v1_audit_service, 6);
 
 /**
  * A field at fault.
@@ -236,7 +290,7 @@ export type FieldViolation = Message<"audit.v1.FieldViolation"> & {
  * Use `create(FieldViolationSchema)` to create a new message.
  */
 export const FieldViolationSchema: GenMessage<FieldViolation> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 6);
+  messageDesc(file_audit_v1_audit_service, 7);
 
 /**
  * Which entry to read.
@@ -280,7 +334,7 @@ export type GetRequest = Message<"audit.v1.GetRequest"> & {
  * Use `create(GetRequestSchema)` to create a new message.
  */
 export const GetRequestSchema: GenMessage<GetRequest> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 7);
+  messageDesc(file_audit_v1_audit_service, 8);
 
 /**
  * The entry.
@@ -301,7 +355,7 @@ export type GetResponse = Message<"audit.v1.GetResponse"> & {
  * Use `create(GetResponseSchema)` to create a new message.
  */
 export const GetResponseSchema: GenMessage<GetResponse> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 8);
+  messageDesc(file_audit_v1_audit_service, 9);
 
 /**
  * Which entries to list.
@@ -362,7 +416,7 @@ export type ListRequest = Message<"audit.v1.ListRequest"> & {
  * Use `create(ListRequestSchema)` to create a new message.
  */
 export const ListRequestSchema: GenMessage<ListRequest> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 9);
+  messageDesc(file_audit_v1_audit_service, 10);
 
 /**
  * A page of entries.
@@ -399,7 +453,7 @@ export type ListResponse = Message<"audit.v1.ListResponse"> & {
  * Use `create(ListResponseSchema)` to create a new message.
  */
 export const ListResponseSchema: GenMessage<ListResponse> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 10);
+  messageDesc(file_audit_v1_audit_service, 11);
 
 /**
  * What to follow, and from where.
@@ -476,6 +530,14 @@ export type StreamRequest = Message<"audit.v1.StreamRequest"> & {
    * @generated from field: bool stop_at_head = 8;
    */
   stopAtHead: boolean;
+
+  /**
+   * Also send the positions that the caller may not read or the filter leaves out, as sequence
+   * and leaf hash: with them the root of the log can be recomputed. Not with `all_teams`.
+   *
+   * @generated from field: bool withheld = 9;
+   */
+  withheld: boolean;
 };
 
 /**
@@ -483,7 +545,7 @@ export type StreamRequest = Message<"audit.v1.StreamRequest"> & {
  * Use `create(StreamRequestSchema)` to create a new message.
  */
 export const StreamRequestSchema: GenMessage<StreamRequest> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 11);
+  messageDesc(file_audit_v1_audit_service, 12);
 
 /**
  * The first entry that the log still holds.
@@ -498,7 +560,7 @@ export type Beginning = Message<"audit.v1.Beginning"> & {
  * Use `create(BeginningSchema)` to create a new message.
  */
 export const BeginningSchema: GenMessage<Beginning> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 12);
+  messageDesc(file_audit_v1_audit_service, 13);
 
 /**
  * Some entries, or a heartbeat.
@@ -522,6 +584,15 @@ export type StreamResponse = Message<"audit.v1.StreamResponse"> & {
    * @generated from field: string cursor = 2;
    */
   cursor: string;
+
+  /**
+   * If asked for, the positions between and around `entries` that hold something else: together
+   * they are every position from the cursor before to this one. In order of sequence; they count
+   * towards the limit of 500.
+   *
+   * @generated from field: repeated audit.v1.WithheldEntry withheld = 3;
+   */
+  withheld: WithheldEntry[];
 };
 
 /**
@@ -529,7 +600,107 @@ export type StreamResponse = Message<"audit.v1.StreamResponse"> & {
  * Use `create(StreamResponseSchema)` to create a new message.
  */
 export const StreamResponseSchema: GenMessage<StreamResponse> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 13);
+  messageDesc(file_audit_v1_audit_service, 14);
+
+/**
+ * A position of a log whose entry is not sent.
+ *
+ * @generated from message audit.v1.WithheldEntry
+ */
+export type WithheldEntry = Message<"audit.v1.WithheldEntry"> & {
+  /**
+   * The position in the team's log.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * The entry's leaf hash, 32 bytes. It tells nothing of the entry: a random salt is in it.
+   *
+   * @generated from field: bytes leaf_hash = 2;
+   */
+  leafHash: Uint8Array;
+};
+
+/**
+ * Describes the message audit.v1.WithheldEntry.
+ * Use `create(WithheldEntrySchema)` to create a new message.
+ */
+export const WithheldEntrySchema: GenMessage<WithheldEntry> = /*@__PURE__*/
+  messageDesc(file_audit_v1_audit_service, 15);
+
+/**
+ * Whose details to erase. Either `ids` or `actor_id` is required, not both.
+ *
+ * @generated from message audit.v1.EraseRequest
+ */
+export type EraseRequest = Message<"audit.v1.EraseRequest"> & {
+  /**
+   * The team; empty means the credential's own.
+   *
+   * @generated from field: string team_id = 1;
+   */
+  teamId: string;
+
+  /**
+   * The entries, by id: 1 to 500. One that does not exist is NOT_FOUND, and nothing is erased.
+   * Example: `log-0190a7c4-8d2e-7c3a-9f10-2b6f0e4d5a61`
+   *
+   * @generated from field: repeated string ids = 2;
+   */
+  ids: string[];
+
+  /**
+   * Every entry with this actor, oldest first, 500 a call: repeat while `more` is true.
+   * Example: `usr-7f0c9f60-33a3-4f59-8b0c-0d1a5a1a2b3c`
+   *
+   * @generated from field: string actor_id = 3;
+   */
+  actorId: string;
+};
+
+/**
+ * Describes the message audit.v1.EraseRequest.
+ * Use `create(EraseRequestSchema)` to create a new message.
+ */
+export const EraseRequestSchema: GenMessage<EraseRequest> = /*@__PURE__*/
+  messageDesc(file_audit_v1_audit_service, 16);
+
+/**
+ * What was erased.
+ *
+ * @generated from message audit.v1.EraseResponse
+ */
+export type EraseResponse = Message<"audit.v1.EraseResponse"> & {
+  /**
+   * The sequences of the entries whose details are gone now, ascending; empty if there were none.
+   *
+   * @generated from field: repeated uint64 erased_sequences = 1;
+   */
+  erasedSequences: bigint[];
+
+  /**
+   * The entry that records the erasure; absent if nothing was erased.
+   *
+   * @generated from field: audit.v1.AuditEntry entry = 2;
+   */
+  entry?: AuditEntry | undefined;
+
+  /**
+   * By actor: there may be more to erase. Call again.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+};
+
+/**
+ * Describes the message audit.v1.EraseResponse.
+ * Use `create(EraseResponseSchema)` to create a new message.
+ */
+export const EraseResponseSchema: GenMessage<EraseResponse> = /*@__PURE__*/
+  messageDesc(file_audit_v1_audit_service, 17);
 
 /**
  * The order of a list.
@@ -642,6 +813,22 @@ export const AuditService: GenService<{
     methodKind: "server_streaming";
     input: typeof StreamRequestSchema;
     output: typeof StreamResponseSchema;
+  },
+  /**
+   * Erases the details of entries for good: names, metadata, request context, and the salt that
+   * ties them to the entry's digest. Everything else stays, and the log still verifies. For
+   * admins and owners of the team, and platform admins.
+   *
+   * The erasure is itself an entry of the log, committed with it, whose metadata names the erased
+   * sequences. Details of such entries cannot be erased. Entries without details, or erased
+   * before, are passed over; if nothing is left to erase, nothing is recorded.
+   *
+   * @generated from rpc audit.v1.AuditService.Erase
+   */
+  erase: {
+    methodKind: "unary";
+    input: typeof EraseRequestSchema;
+    output: typeof EraseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_audit_v1_audit_service, 0);
