@@ -1,5 +1,6 @@
 -- Least-privilege group roles; grant them to the users that log in. May be run again, and must be
--- after a migration that adds a table. Roles belong to the whole cluster, so they may be there.
+-- after a migration that adds a table or a function. Roles belong to the whole cluster, so they may
+-- be there.
 
 DO $$
 DECLARE
@@ -15,7 +16,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON ROLE annals_service IS 'Annals servers: append and read, never change an entry.';
+COMMENT ON ROLE annals_service IS
+  'Annals servers: append, read, and erase details; never change an entry otherwise.';
 COMMENT ON ROLE annals_maintenance IS 'Annals erasure and retention.';
 
 GRANT USAGE ON SCHEMA control_plane TO annals_service, annals_maintenance;
@@ -30,6 +32,9 @@ TO annals_service, annals_maintenance;
 
 GRANT INSERT ON control_plane.audit_logs, control_plane.audit_log_tiles TO annals_service;
 GRANT INSERT, UPDATE ON control_plane.audit_log_heads, control_plane.api_keys TO annals_service;
+
+-- Erasing details, and no other UPDATE of an entry.
+GRANT EXECUTE ON FUNCTION control_plane.erase_details(uuid, bigint[]) TO annals_service;
 
 -- The start of other sessions' append transactions bounds what a reader across teams has seen.
 GRANT pg_read_all_stats TO annals_service;

@@ -2,9 +2,10 @@ import { requestLimits, responseLimits, scanLimits } from "../limits.ts";
 import type { Entry, Millis } from "../log/entry.ts";
 import { passesEverything } from "../log/filter.ts";
 import { type GlobalPosition, placeBefore, placeOf } from "../log/position.ts";
-import { inMessages } from "../log/size.ts";
+import { bounded } from "../log/size.ts";
 import { type GlobalWindow, placeWithin, readAcrossTeams } from "../store/entries.ts";
 import { readWatermark } from "../store/heads.ts";
+import { nextPageEntries, pageLimits } from "./page-size.ts";
 import type { Delivery, SubscriptionContext } from "./team-subscription.ts";
 
 /** Turns of the loop come no faster, since each reads what is not settled yet once more. */
@@ -29,8 +30,10 @@ export async function* followAllTeams(
     // What is not settled yet is followed from the watermark on, but for what is there up to the
     // start: what is committed later comes, wherever its time falls.
     position = placeBefore(begun);
-    for await (const { entries } of scan(context, { beyond: position, through: start })) {
-      remember(delivered, entries, begun);
+    for (let beyond: GlobalPosition | undefined = position; beyond !== undefined; ) {
+      const page = await readPage(context, { beyond, through: start }, requestLimits.pageEntries);
+      remember(delivered, page.entries, begun);
+      beyond = page.reached;
     }
   }
   const before = stopAtHead ? { before: begun } : {};
@@ -38,26 +41,29 @@ export async function* followAllTeams(
   // At once, since headers wait for it, and a search of all teams can take its time.
   yield { entries: [], position };
   let silentSince = performance.now();
+  let pageEntries: number = pageLimits.least;
   for (;;) {
     signal.throwIfAborted();
     const { wakes } = followed.topic;
     // Read first: what is committed later than this is recorded later than this.
     const watermark = stopAtHead ? begun : await readWatermark(db);
-    for await (const { entries: found, reached } of scan(context, {
-      beyond: position,
-      ...before,
-    })) {
-      const fresh = found.filter((entry) => !delivered.has(key(entry)));
-      remember(delivered, fresh, watermark);
-      for (const entries of inMessages(fresh, responseLimits.streamMessageBytes)) {
+    for (let beyond: GlobalPosition | undefined = position; beyond !== undefined; ) {
+      const page = await readPage(context, { beyond, ...before }, pageEntries);
+      pageEntries = nextPageEntries(page.entries, pageEntries);
+      const fresh = page.entries.filter((entry) => !delivered.has(key(entry)));
+      const entries = bounded(fresh, responseLimits.streamMessageBytes);
+      const last = entries.at(-1);
+      // What does not fit is read again when the client has taken this: it may be erased by then.
+      beyond = last === undefined || entries.length === fresh.length ? page.reached : placeOf(last);
+      if (last !== undefined) {
         signal.throwIfAborted();
-        const last = entries.at(-1);
-        if (last !== undefined && last.recordTime < watermark) position = placeOf(last);
+        remember(delivered, entries, watermark);
+        if (last.recordTime < watermark) position = placeOf(last);
         yield { entries, position };
         silentSince = performance.now();
       }
       signal.throwIfAborted();
-      if (reached !== undefined && reached.recordTime < watermark) position = reached;
+      if (beyond !== undefined && beyond.recordTime < watermark) position = beyond;
       if (performance.now() - silentSince >= heartbeatMs) {
         yield { entries: [], position };
         silentSince = performance.now();
@@ -80,27 +86,21 @@ export async function* followAllTeams(
 }
 
 /**
- * Pages of the entries in a window that pass the filter, oldest first, some empty, and the place
- * that each page reached; the last one reached the end.
+ * A page of the entries in a window that pass the filter, oldest first, perhaps empty, and the
+ * place that it reached; undefined at the end.
  */
-async function* scan(
+async function readPage(
   { db, filter }: SubscriptionContext,
   window: GlobalWindow,
-): AsyncGenerator<{ entries: readonly Entry[]; reached: GlobalPosition | undefined }> {
-  const limit = requestLimits.pageEntries;
-  let beyond = window.beyond;
-  for (;;) {
-    const rest = { ...window, beyond };
-    const stretch = passesEverything(filter)
-      ? undefined
-      : await placeWithin(db, rest, "oldest_first", scanLimits.windowEntries);
-    const page = { ...rest, through: stretch ?? window.through };
-    const entries = await readAcrossTeams(db, page, filter, "oldest_first", limit);
-    const last = entries.length === limit ? entries.at(-1) : undefined;
-    beyond = last === undefined ? stretch : placeOf(last);
-    yield { entries, reached: beyond };
-    if (beyond === undefined) return;
-  }
+  limit: number,
+): Promise<{ entries: readonly Entry[]; reached: GlobalPosition | undefined }> {
+  const stretch = passesEverything(filter)
+    ? undefined
+    : await placeWithin(db, window, "oldest_first", scanLimits.windowEntries);
+  const page = { ...window, through: stretch ?? window.through };
+  const entries = await readAcrossTeams(db, page, filter, "oldest_first", limit);
+  const last = entries.length === limit ? entries.at(-1) : undefined;
+  return { entries, reached: last === undefined ? stretch : placeOf(last) };
 }
 
 function key(entry: Entry): string {

@@ -34,6 +34,7 @@ export class Hub {
   /** Woken by every sign of new entries in any team; its ring is not used. */
   readonly allTeams = new Topic(0);
   readonly #options: HubOptions;
+  readonly #pollMs: number;
   readonly #ringBytes: number;
   readonly #topics = new Map<TeamId, Topic>();
   #timer: NodeJS.Timeout | undefined;
@@ -47,6 +48,7 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#pollMs = options.pollMs ?? streamLimits.pollMs;
     this.#ringBytes = options.ringBytes ?? streamLimits.ringBytes;
   }
 
@@ -86,12 +88,14 @@ export class Hub {
     for (const [teamId, run] of Map.groupBy(entries, (entry) => entry.teamId)) {
       const topic = this.#topics.get(teamId);
       if (topic === undefined) continue;
+      const known = topic.size;
       // In doubt nothing is known to join on to; from the database it is read with a check.
       if (this.#settled === this.#doubts) topic.push(run);
-      else topic.size = max(topic.size, run.at(-1)?.sequence ?? 0n);
+      else topic.reach(run.at(-1)?.sequence ?? 0n);
       this.#makeRoom();
-      for (const entry of run) {
-        this.#options.onLag?.(Math.max(0, now - entry.recordTime) / 1_000, source);
+      for (const { sequence, recordTime } of run) {
+        if (sequence <= known) continue;
+        this.#options.onLag?.(Math.max(0, now - recordTime) / 1_000, source);
       }
       topic.wake();
     }
@@ -128,8 +132,7 @@ export class Hub {
   async #grown(teamId: TeamId, size: bigint, source: FeedSource): Promise<void> {
     const topic = this.#topics.get(teamId);
     if (topic === undefined || size <= topic.size) return;
-    const from = topic.next;
-    topic.size = size;
+    const from = topic.size + 1n;
     const few = size - from < BigInt(streamLimits.ringEntries / 4);
     const settled = this.#settled === this.#doubts;
     try {
@@ -139,7 +142,7 @@ export class Hub {
     } catch (error) {
       this.#options.logger.warn({ err: error }, "new entries could not be read ahead");
     }
-    topic.wake();
+    topic.reach(size);
   }
 
   /**
@@ -150,7 +153,7 @@ export class Hub {
   doubt(): void {
     if (this.#closed) return;
     this.#doubts += 1;
-    for (const topic of this.#topics.values()) topic.clear();
+    this.#forget();
     // A poll that has begun may have asked the database as it was.
     void (this.#polling ?? Promise.resolve()).then(() => this.poll());
   }
@@ -179,6 +182,8 @@ export class Hub {
       this.#settled = doubts;
       return;
     }
+    // What others have erased is not known until the database has answered.
+    const unanswered = setInterval(() => this.#forget(), this.#pollMs);
     try {
       const sizes = await this.#options.readSizes([...known.keys()]);
       for (const [teamId, before] of known) {
@@ -190,8 +195,15 @@ export class Hub {
       for (const teamId of known.keys()) await this.#grown(teamId, sizes.get(teamId) ?? 0n, "poll");
     } catch (error) {
       this.#doubts += 1;
+      this.#forget();
       this.#options.logger.warn({ err: error }, "the heads of followed logs could not be polled");
+    } finally {
+      clearInterval(unanswered);
     }
+  }
+
+  #forget(): void {
+    for (const topic of this.#topics.values()) topic.clear();
   }
 
   #rolledBack(teamId: TeamId, before: bigint, size: bigint): void {
@@ -228,10 +240,6 @@ export class Hub {
       this.#timer = undefined;
       const followed = this.#topics.size > 0 || this.allTeams.followers > 0;
       if (followed) this.#schedule();
-    }, this.#options.pollMs ?? streamLimits.pollMs);
+    }, this.#pollMs);
   }
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -4,11 +4,12 @@ import { responseLimits, scanLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { type Filter, matches, passesEverything } from "../log/filter.ts";
 import { type Position, positionAfter } from "../log/position.ts";
-import { inMessages } from "../log/size.ts";
+import { bounded } from "../log/size.ts";
 import { readLeafHash, readWindow } from "../store/entries.ts";
 import { type Head, readHead } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import type { Hub } from "./hub.ts";
+import { nextPageEntries, pageLimits } from "./page-size.ts";
 import type { Topic } from "./topic.ts";
 
 /** A message of a subscription: entries and where it stands then. Without entries: a heartbeat. */
@@ -46,7 +47,7 @@ export async function* followTeam(
   using followed = hub.follow(teamId);
   const { topic } = followed;
   const head = await readHead(db, teamId);
-  if (head.end.sequence > topic.size) topic.size = head.end.sequence;
+  topic.reach(head.end.sequence);
   let position = await start(head);
   await checkPosition(db, teamId, position, head);
   const end = context.stopAtHead ? head.end.sequence : undefined;
@@ -67,15 +68,15 @@ export async function* followTeam(
         ? await fromDatabase(db, teamId, position, filter, end ?? topic.size, pageEntries)
         : { entries: [], position });
     pageEntries = nextPageEntries(read.entries, pageEntries);
-    const advanced = read.position.sequence > position.sequence;
+    const delivery = firstMessage(read);
+    const advanced = delivery.position.sequence > position.sequence;
     const heartbeatDue = performance.now() - silentSince >= heartbeatMs;
-    for (const delivery of messages(read)) {
-      if (delivery.entries.length === 0 && !heartbeatDue) continue;
+    if (delivery.entries.length > 0 || heartbeatDue) {
       signal.throwIfAborted();
       yield delivery;
       silentSince = performance.now();
     }
-    position = read.position;
+    ({ position } = delivery);
     if (end !== undefined && position.sequence >= end) return;
     if (!advanced && position.sequence >= topic.size) {
       const patience = heartbeatMs - (performance.now() - silentSince);
@@ -156,23 +157,13 @@ async function fromDatabase(
   return { entries, position: positionAfter({ sequence: to, leafHash: leaf }) };
 }
 
-/** Entries in a page from the database: few at first, then about one message's weight of them. */
-const pageLimits = { least: 16, most: responseLimits.streamMessageEntries };
-
-function nextPageEntries(page: readonly Entry[], before: number): number {
-  if (page.length === 0) return before;
-  const bytes = page.reduce((sum, entry) => sum + entry.bytes, 0) / page.length;
-  const fitting = Math.floor(responseLimits.streamMessageBytes / bytes);
-  return Math.min(pageLimits.most, Math.max(pageLimits.least, fitting));
-}
-
-/** Cuts what was read into messages; the last one has the position that was reached. */
-function* messages(read: Delivery<Position>): Generator<Delivery<Position>> {
-  const lastRead = read.entries.at(-1);
-  if (lastRead === undefined) yield read;
-  for (const entries of inMessages(read.entries, responseLimits.streamMessageBytes)) {
-    const last = entries.at(-1);
-    const reached = last === undefined || last === lastRead;
-    yield { entries, position: reached ? read.position : positionAfter(last) };
-  }
+/**
+ * What of a read goes out now. What does not fit is read again when the client has taken this,
+ * which can be long after: it may have been erased by then.
+ */
+function firstMessage(read: Delivery<Position>): Delivery<Position> {
+  const entries = bounded(read.entries, responseLimits.streamMessageBytes);
+  const last = entries.at(-1);
+  if (last === undefined || entries.length === read.entries.length) return read;
+  return { entries, position: positionAfter(last) };
 }

@@ -1,11 +1,13 @@
 import type { Entry } from "../log/entry.ts";
+import { Ring } from "./ring.ts";
 
 /** What woke a wait. */
 export type Wake = "more" | "timeout" | "aborted";
 
 /**
- * One followed log in memory: how far it is known to go, a ring of its most recent entries
- * without holes, and those who wait for more.
+ * One followed log in memory: how far it is known to go, a ring of its most recent entries, and
+ * those who wait for more. The ring reaches to the end that is known or is empty: what comes after
+ * an entry may have erased its details.
  */
 export class Topic {
   /** The highest sequence known to be committed. */
@@ -16,63 +18,48 @@ export class Topic {
   wakes = 0;
   /** How often its past came into doubt: who follows it then makes sure of its own position. */
   doubts = 0;
-  readonly #maxEntries: number;
-  #ring: Entry[] = [];
-  #bytes = 0;
+  readonly #ring: Ring;
   readonly #waiting = new Set<() => void>();
 
   constructor(maxEntries: number) {
-    this.#maxEntries = maxEntries;
+    this.#ring = new Ring(maxEntries);
   }
 
   /** Bytes of the entries in the ring. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#ring.bytes;
   }
 
-  /** The sequence after the ring's last entry, or after the log's if the ring is empty. */
-  get next(): bigint {
-    const last = this.#ring.at(-1);
-    return last === undefined ? this.size + 1n : last.sequence + 1n;
-  }
-
-  /** Takes committed entries in the order of their sequences; ones it has are passed over. */
+  /** Takes committed entries of consecutive sequences; what is known already is passed over. */
   push(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const last = this.#ring.at(-1);
-      if (last !== undefined && entry.sequence <= last.sequence) continue;
-      // A hole: what is before it is of no use to one who needs what is in it.
-      if (last !== undefined && entry.sequence > last.sequence + 1n) this.clear();
-      this.#ring.push(entry);
-      this.#bytes += entry.bytes;
-      if (entry.sequence > this.size) this.size = entry.sequence;
-    }
-    if (this.#ring.length > this.#maxEntries) this.#drop(this.#ring.length - this.#maxEntries);
+    const end = entries.at(-1)?.sequence;
+    // An older stretch than is known of: the ring would not reach to the end.
+    if (end === undefined || end < this.size) return;
+    this.#ring.push(entries);
+    this.size = end;
+  }
+
+  /** Hears that the log goes so far, without its entries: those in the ring are outdated. */
+  reach(size: bigint): void {
+    if (size <= this.size) return;
+    this.size = size;
+    this.clear();
+    this.wake();
   }
 
   /** Drops the older half of the ring. */
   shrink(): void {
-    this.#drop(Math.ceil(this.#ring.length / 2));
+    this.#ring.shrink();
   }
 
   /** Forgets the ring. */
   clear(): void {
-    this.#ring = [];
-    this.#bytes = 0;
-  }
-
-  #drop(count: number): void {
-    for (const entry of this.#ring.splice(0, count)) this.#bytes -= entry.bytes;
+    this.#ring.clear();
   }
 
   /** Up to `limit` entries right after a sequence, or undefined if the ring does not have them. */
   after(sequence: bigint, limit: number): readonly Entry[] | undefined {
-    const first = this.#ring[0];
-    if (first === undefined || sequence + 1n < first.sequence || sequence >= this.next - 1n) {
-      return undefined;
-    }
-    const start = Number(sequence + 1n - first.sequence);
-    return this.#ring.slice(start, start + limit);
+    return this.#ring.after(sequence, limit);
   }
 
   /** Has all who follow make sure of their positions: the log may not be the one it was. */

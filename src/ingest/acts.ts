@@ -1,7 +1,7 @@
 import { AuditError, databaseUnavailable, sqlState } from "../errors.ts";
 import { actLimits } from "../limits.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
-import type { Appended, AppendOptions } from "../store/append.ts";
+import { type Appended, type AppendOptions, LogInDoubt } from "../store/append.ts";
 
 /** What acts need of the world. */
 export interface ActsOptions {
@@ -27,24 +27,28 @@ export class Acts {
   }
 
   /**
-   * Does `act` and appends its entry in one transaction; not if the signal has aborted by the time
-   * that it is its turn.
+   * Does `act` and appends its entry in one transaction, and gives back the entry as recorded; does
+   * nothing if the signal has aborted by the time that it is its turn.
    *
-   * @throws AuditError QUEUE_FULL, DATABASE_UNAVAILABLE; the signal's reason; or what `act` throws,
-   *   with nothing done.
+   * @throws AuditError QUEUE_FULL, DATABASE_UNAVAILABLE; the signal's reason; what the team's log is
+   *   refused for; or what `act` throws, with nothing done.
    */
   async run(
     entry: NewEntry,
     act: NonNullable<AppendOptions["alongside"]>,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Entry> {
     await this.#enter();
     try {
       signal.throwIfAborted();
-      const { appended } = await this.#options.append([entry], { alongside: act });
+      const { entries, appended } = await this.#options.append([entry], { alongside: act });
       this.#options.onAppended(appended);
+      const recorded = entries.get(entry.teamId)?.get(entry.id);
+      if (recorded === undefined) throw new Error("an act is missing from its own transaction");
+      return recorded;
     } catch (error) {
-      throw passing.test(sqlState(error)) ? databaseUnavailable(error) : error;
+      const worthAnotherTry = passing.test(sqlState(error)) || error instanceof LogInDoubt;
+      throw worthAnotherTry ? databaseUnavailable(error) : error;
     } finally {
       this.#leave();
     }
@@ -56,10 +60,14 @@ export class Acts {
       return;
     }
     if (this.#waiting.length >= actLimits.waiting) {
-      throw new AuditError("QUEUE_FULL", "too many API keys are being made or revoked", {
-        metadata: { limit: "key_acts" },
-        retryDelayMs: 1_000,
-      });
+      throw new AuditError(
+        "QUEUE_FULL",
+        "too many keys are being made or revoked, or details erased",
+        {
+          metadata: { limit: "own_acts" },
+          retryDelayMs: 1_000,
+        },
+      );
     }
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }

@@ -56,12 +56,3 @@ export function bounded(entries: readonly Entry[], bytes: number): readonly Entr
   });
   return end === -1 ? entries : entries.slice(0, end);
 }
-
-/** The entries cut into messages of at most `bytes` each, an entry that is larger by itself. */
-export function* inMessages(entries: readonly Entry[], bytes: number): Generator<readonly Entry[]> {
-  for (let rest = entries; rest.length > 0; ) {
-    const message = bounded(rest, bytes);
-    yield message;
-    rest = rest.slice(message.length);
-  }
-}

@@ -55,10 +55,18 @@ export function requireAllTeams(principal: Principal): void {
 /** @throws AuditError TEAM_NOT_ALLOWED or PERMISSION_MISSING unless it may manage the keys. */
 export function requireKeyAdmin(principal: Principal, teamId: TeamId): void {
   requireTeam(principal, teamId);
-  if (principal.kind === "platform_admin") return;
-  if (principal.kind === "user" && principal.role !== "member") return;
+  if (isTeamAdmin(principal)) return;
   throw new AuditError("PERMISSION_MISSING", "only admins and owners may manage API keys", {
     metadata: { permission: "manage_api_keys" },
+  });
+}
+
+/** @throws AuditError TEAM_NOT_ALLOWED or PERMISSION_MISSING unless it may erase details. */
+export function requireEraser(principal: Principal, teamId: TeamId): void {
+  requireTeam(principal, teamId);
+  if (isTeamAdmin(principal)) return;
+  throw new AuditError("PERMISSION_MISSING", "only admins and owners may erase details", {
+    metadata: { permission: "erase_details" },
   });
 }
 
@@ -110,6 +118,12 @@ function ownActor(principal: Principal): GivenActor {
     ...recorderOf(principal),
     ...(principal.name === undefined ? {} : { name: principal.name }),
   };
+}
+
+/** An admin or owner, of which team is checked apart, or a platform admin. */
+function isTeamAdmin(principal: Principal): boolean {
+  if (principal.kind === "platform_admin") return true;
+  return principal.kind === "user" && principal.role !== "member";
 }
 
 function maySpeakForAnyone(principal: Principal): boolean {

@@ -1,5 +1,6 @@
-import { type EntryId, formatApiKeyId, platformTeamId } from "../ids.ts";
+import { type EntryId, formatApiKeyId, platformTeamId, type TeamId } from "../ids.ts";
 import type { NewEntry } from "../log/entry.ts";
+import { encodeSequences, erasureAction } from "../log/erasure.ts";
 import { encodedBytes } from "../log/size.ts";
 import type { ApiKey, NewApiKey } from "../store/keys.ts";
 import { recorderOf } from "./access.ts";
@@ -53,17 +54,38 @@ export function allTeamsRead(
   });
 }
 
+/**
+ * The details of entries were erased. The entry's own can never be, so it names nobody: its actor
+ * is the principal by id alone.
+ */
+export function detailsErased(
+  id: EntryId,
+  principal: Principal,
+  teamId: TeamId,
+  sequences: readonly bigint[],
+): NewEntry {
+  return unnamed(id, principal, {
+    teamId,
+    action: erasureAction,
+    scope: "team",
+    status: "warning",
+    resource: { type: "audit_log" },
+    details: { metadata: { sequences: encodeSequences(sequences) } },
+  });
+}
+
 function entry(id: EntryId, principal: Principal, act: Act): NewEntry {
-  const who = recorderOf(principal);
+  const { name } = principal;
+  if (name === undefined) return unnamed(id, principal, act);
+  return unnamed(id, principal, { ...act, details: { ...act.details, actorName: name } });
+}
+
+function unnamed(id: EntryId, principal: Principal, act: Act): NewEntry {
   const unweighed: Omit<NewEntry, "bytes"> = {
     ...act,
     id,
     recorder: { type: "annals", id: "annals" },
-    actor: who,
-    details: {
-      ...act.details,
-      ...(principal.name === undefined ? {} : { actorName: principal.name }),
-    },
+    actor: recorderOf(principal),
   };
   return { ...unweighed, bytes: encodedBytes(unweighed) };
 }

@@ -60,6 +60,17 @@ test("with hints on, they arrive without any polling", async () => {
   await acrossTeams.until(({ entries }) => entries.some((e) => e.sequence === 20n));
 });
 
+test("a reader who comes tells those who wait of what nobody has told them", async () => {
+  await using replicas = await twoReplicas(false, { ...noPolling, heartbeatMs: 3_600_000 });
+  const teamId = newId("team");
+  await using waiting = new Follower(replicas.followed, { teamId });
+  await waiting.begun();
+  await replicas.recording.record({ entry: { teamId, action: "create" } });
+  await using coming = new Follower(replicas.followed, { teamId });
+  await coming.begun();
+  await waiting.until(({ entries }) => entries.length === 1);
+});
+
 test("a LISTEN connection that is killed comes back, and what it missed is found", async () => {
   await using replicas = await twoReplicas(true, noPolling);
   const superuser = new pg.Client({ connectionString: replicas.database.url });

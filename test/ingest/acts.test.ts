@@ -21,7 +21,7 @@ test("few acts run at a time, in the order in which they came; beyond a bound th
   const runs = entries.map((entry) => acts.run(entry, nothing, never));
   await expect(acts.run(newEntry(newTeam()), nothing, never)).rejects.toMatchObject({
     reason: "QUEUE_FULL",
-    metadata: { limit: "key_acts" },
+    metadata: { limit: "own_acts" },
     retryDelayMs: 1_000,
   });
   for (let i = 0; i < entries.length; i++) {

@@ -133,9 +133,43 @@ describe("the service's role", () => {
     expect(rows).toEqual([{ seen: true }]);
   });
 
+  test("erases details by the function for it, each entry's once, and nothing else", async () => {
+    await superuser.query(
+      `ALTER TABLE control_plane.audit_logs DISABLE TRIGGER USER;
+       UPDATE control_plane.audit_logs SET recorder_type = 'annals', action = 'erase_details'
+       WHERE sequence = 2;
+       ALTER TABLE control_plane.audit_logs ENABLE ALWAYS TRIGGER audit_logs_append_only`,
+    );
+    const erase = async (team: string, sequences: (number | null)[] | null) => {
+      const { rows } = await service.query<{ sequence: string }>(
+        "SELECT sequence FROM control_plane.erase_details($1, $2) AS sequence",
+        [team, sequences],
+      );
+      return rows.map(({ sequence }) => Number(sequence));
+    };
+    const state = async () => {
+      const { rows } = await superuser.query<{ line: string }>(
+        `SELECT concat_ws(' ', sequence, details_state, actor_name, details_salt IS NULL, action)
+           AS line
+         FROM control_plane.audit_logs ORDER BY sequence`,
+      );
+      return rows.map(({ line }) => line);
+    };
+    expect(await erase("22222222-2222-4222-8222-222222222222", [1, 2, 3])).toEqual([]);
+    expect(await erase(TEAM, null)).toEqual([]);
+    expect(await erase(TEAM, [])).toEqual([]);
+    expect(await erase(TEAM, [null, 1, 1, 2, 99])).toEqual([1]);
+    expect(await erase(TEAM, [1, 2])).toEqual([]);
+    expect(await state()).toEqual([
+      "1 erased t create",
+      "2 present Ada f erase_details",
+      "3 present Ada f create",
+    ]);
+  });
+
   test.each([
     ["change an entry", "UPDATE control_plane.audit_logs SET action = 'nothing'"],
-    ["erase details", ERASE],
+    ["erase details but by the function for it", ERASE],
     ["delete an entry", "DELETE FROM control_plane.audit_logs"],
     ["truncate the entries", "TRUNCATE control_plane.audit_logs"],
     ["lock an entry", "SELECT FROM control_plane.audit_logs FOR UPDATE"],
@@ -197,6 +231,7 @@ describe("the maintenance role", () => {
     ["change a log's size", "UPDATE control_plane.audit_log_heads SET size = 9"],
     ["truncate the entries", "TRUNCATE control_plane.audit_logs"],
     ["make a key", "INSERT INTO control_plane.api_keys DEFAULT VALUES"],
+    ["use the service's function", `SELECT control_plane.erase_details('${TEAM}', '{1}')`],
   ])("cannot %s", async (_, sql) => {
     await expect(maintenance.query(sql)).rejects.toMatchObject({ code: DENIED });
   });
