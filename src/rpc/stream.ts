@@ -3,7 +3,8 @@ import type { StreamRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField } from "../errors.ts";
 import { followAllTeams } from "../feed/all-teams-subscription.ts";
 import { type Delivery, followTeam, type SubscriptionContext } from "../feed/team-subscription.ts";
-import { scopes } from "../log/entry.ts";
+import { type Entry, scopes } from "../log/entry.ts";
+import { everything, matches } from "../log/filter.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
 import { encodeEntry } from "./codec.ts";
 import { encodeCursor, encodeGlobalCursor } from "./cursor.ts";
@@ -22,6 +23,9 @@ export function stream(services: Services) {
     if (request.allTeams && request.teamId !== "") {
       throw invalidField("team_id", "must be empty with all_teams");
     }
+    if (request.allTeams && request.withheld) {
+      throw invalidField("withheld", "must not be set with all_teams");
+    }
     if (request.allTeams) requireAllTeams(principal);
     const teamId = request.allTeams ? undefined : requestedTeam(principal, request.teamId);
     const readable = teamId === undefined ? scopes : readableScopes(principal, teamId);
@@ -33,13 +37,16 @@ export function stream(services: Services) {
       db: services.db,
       hub: services.hub,
       heartbeatMs: services.heartbeatMs,
-      filter,
+      filter: request.withheld ? everything : filter,
       signal: ending.signal,
       stopAtHead: request.stopAtHead,
     };
+    // A subscription with withheld positions follows everything, and is parted here.
+    const isShown = (entry: Entry) => !request.withheld || matches(filter, entry);
     const encode = <P>({ entries, position }: Delivery<P>, cursor: (position: P) => string) => ({
-      entries: entries.map(encodeEntry),
+      entries: entries.filter(isShown).map(encodeEntry),
       cursor: cursor(position),
+      withheld: entries.filter((entry) => !isShown(entry)).map(encodeWithheld),
     });
     if (teamId === undefined) {
       const start = await globalStart(services.db, request, filter);
@@ -55,4 +62,9 @@ export function stream(services: Services) {
       }
     }
   };
+}
+
+/** A position without what it holds. */
+function encodeWithheld({ sequence, leafHash }: Entry) {
+  return { sequence, leafHash: leafHash as Uint8Array<ArrayBuffer> };
 }

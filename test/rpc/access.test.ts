@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
+import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ActorType, EntryScope } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReasonSchema } from "../../gen/audit/v1/error_reason_pb.ts";
 import { ApiKeyGrant } from "../../gen/audit/v1/key_service_pb.ts";
+import { ProofService } from "../../gen/audit/v1/proof_service_pb.ts";
 import { describeRefusal } from "../support/refusal.ts";
 import { newId, startTestServer, type TestClients, type TestServer } from "../support/server.ts";
 
@@ -13,28 +15,28 @@ import { newId, startTestServer, type TestClients, type TestServer } from "../su
  * the last word of CREDENTIAL_MISSING, _EXPIRED, _REVOKED or _INVALID.
  */
 const table = `
-| principal            | record as itself           | record another             | read                       | all teams | manage API keys            |
-| member of A          | ok no-team no-team         | no-actor no-team no-team   | team no-team no-team       | no-grant  | no-grant no-team no-team   |
-| admin of A           | ok no-team no-team         | no-actor no-team no-team   | all no-team no-team        | no-grant  | ok no-team no-team         |
-| owner of A           | ok no-team no-team         | no-actor no-team no-team   | all no-team no-team        | no-grant  | ok no-team no-team         |
-| admin of B           | no-team ok no-team         | no-team no-actor no-team   | no-team all no-team        | no-grant  | no-team ok no-team         |
-| member of platform   | no-team no-team ok         | no-team no-team no-actor   | no-team no-team team       | no-grant  | no-team no-team no-grant   |
-| platform admin       | ok ok ok                   | ok ok ok                   | all all all                | all       | ok ok ok                   |
-| platform admin, in A | ok ok ok                   | ok ok ok                   | all all all                | all       | ok ok ok                   |
-| service              | ok ok ok                   | ok ok ok                   | no-grant no-grant no-grant | no-grant  | no-grant no-grant no-grant |
-| service, read        | ok ok ok                   | ok ok ok                   | team team team             | no-grant  | no-grant no-grant no-grant |
-| service, read_admin  | ok ok ok                   | ok ok ok                   | all all all                | no-grant  | no-grant no-grant no-grant |
-| service in A         | ok ok ok                   | ok ok ok                   | no-grant no-grant no-grant | no-grant  | no-grant no-grant no-grant |
-| key of A             | ok no-team no-team         | no-actor no-team no-team   | no-grant no-team no-team   | no-grant  | no-grant no-team no-team   |
-| key of A, read       | ok no-team no-team         | no-actor no-team no-team   | team no-team no-team       | no-grant  | no-grant no-team no-team   |
-| key of A, read_admin | ok no-team no-team         | no-actor no-team no-team   | all no-team no-team        | no-grant  | no-grant no-team no-team   |
-| key of A, any actor  | ok no-team no-team         | ok no-team no-team         | no-grant no-team no-team   | no-grant  | no-grant no-team no-team   |
-| no credential        | missing missing missing    | missing missing missing    | missing missing missing    | missing   | missing missing missing    |
-| expired JWT          | expired expired expired    | expired expired expired    | expired expired expired    | expired   | expired expired expired    |
-| expired key of A     | expired expired expired    | expired expired expired    | expired expired expired    | expired   | expired expired expired    |
-| revoked key of A     | revoked revoked revoked    | revoked revoked revoked    | revoked revoked revoked    | revoked   | revoked revoked revoked    |
-| unknown key          | invalid invalid invalid    | invalid invalid invalid    | invalid invalid invalid    | invalid   | invalid invalid invalid    |
-| JWT of another issuer| invalid invalid invalid    | invalid invalid invalid    | invalid invalid invalid    | invalid   | invalid invalid invalid    |
+| principal             | record as itself        | record another           | read                       | prove growth               | all teams | manage API keys            | erase details              |
+| member of A           | ok no-team no-team      | no-actor no-team no-team | team no-team no-team       | ok no-team no-team         | no-grant  | no-grant no-team no-team   | no-grant no-team no-team   |
+| admin of A            | ok no-team no-team      | no-actor no-team no-team | all no-team no-team        | ok no-team no-team         | no-grant  | ok no-team no-team         | ok no-team no-team         |
+| owner of A            | ok no-team no-team      | no-actor no-team no-team | all no-team no-team        | ok no-team no-team         | no-grant  | ok no-team no-team         | ok no-team no-team         |
+| admin of B            | no-team ok no-team      | no-team no-actor no-team | no-team all no-team        | no-team ok no-team         | no-grant  | no-team ok no-team         | no-team ok no-team         |
+| member of platform    | no-team no-team ok      | no-team no-team no-actor | no-team no-team team       | no-team no-team ok         | no-grant  | no-team no-team no-grant   | no-team no-team no-grant   |
+| platform admin        | ok ok ok                | ok ok ok                 | all all all                | ok ok ok                   | all       | ok ok ok                   | ok ok ok                   |
+| platform admin, in A  | ok ok ok                | ok ok ok                 | all all all                | ok ok ok                   | all       | ok ok ok                   | ok ok ok                   |
+| service               | ok ok ok                | ok ok ok                 | no-grant no-grant no-grant | no-grant no-grant no-grant | no-grant  | no-grant no-grant no-grant | no-grant no-grant no-grant |
+| service, read         | ok ok ok                | ok ok ok                 | team team team             | ok ok ok                   | no-grant  | no-grant no-grant no-grant | no-grant no-grant no-grant |
+| service, read_admin   | ok ok ok                | ok ok ok                 | all all all                | ok ok ok                   | no-grant  | no-grant no-grant no-grant | no-grant no-grant no-grant |
+| service in A          | ok ok ok                | ok ok ok                 | no-grant no-grant no-grant | no-grant no-grant no-grant | no-grant  | no-grant no-grant no-grant | no-grant no-grant no-grant |
+| key of A              | ok no-team no-team      | no-actor no-team no-team | no-grant no-team no-team   | no-grant no-team no-team   | no-grant  | no-grant no-team no-team   | no-grant no-team no-team   |
+| key of A, read        | ok no-team no-team      | no-actor no-team no-team | team no-team no-team       | ok no-team no-team         | no-grant  | no-grant no-team no-team   | no-grant no-team no-team   |
+| key of A, read_admin  | ok no-team no-team      | no-actor no-team no-team | all no-team no-team        | ok no-team no-team         | no-grant  | no-grant no-team no-team   | no-grant no-team no-team   |
+| key of A, any actor   | ok no-team no-team      | ok no-team no-team       | no-grant no-team no-team   | no-grant no-team no-team   | no-grant  | no-grant no-team no-team   | no-grant no-team no-team   |
+| no credential         | missing missing missing | missing missing missing  | missing missing missing    | missing missing missing    | missing   | missing missing missing    | missing missing missing    |
+| expired JWT           | expired expired expired | expired expired expired  | expired expired expired    | expired expired expired    | expired   | expired expired expired    | expired expired expired    |
+| expired key of A      | expired expired expired | expired expired expired  | expired expired expired    | expired expired expired    | expired   | expired expired expired    | expired expired expired    |
+| revoked key of A      | revoked revoked revoked | revoked revoked revoked  | revoked revoked revoked    | revoked revoked revoked    | revoked   | revoked revoked revoked    | revoked revoked revoked    |
+| unknown key           | invalid invalid invalid | invalid invalid invalid  | invalid invalid invalid    | invalid invalid invalid    | invalid   | invalid invalid invalid    | invalid invalid invalid    |
+| JWT of another issuer | invalid invalid invalid | invalid invalid invalid  | invalid invalid invalid    | invalid invalid invalid    | invalid   | invalid invalid invalid    | invalid invalid invalid    |
 `;
 
 const [header = [], ...rows] = table
@@ -143,8 +145,10 @@ test.each(rows)("%s", async (principal, ...expected) => {
       recording(clients, { teamId, actor: { type: ActorType.USER, id: newId("usr") } }),
     ),
     await across(teams, (teamId) => reading(clients, teamId)),
+    await across(teams, (teamId) => provingGrowth(clients, teamId)),
     await readingAll(clients),
     await across(teams, (teamId) => managing(clients, teamId)),
+    await across(teams, (teamId) => erasing(clients, teamId)),
   ];
   const named = (cells: readonly string[]) =>
     Object.fromEntries(header.slice(1).map((name, i) => [name, cells[i]]));
@@ -193,7 +197,7 @@ async function recording({ audit }: TestClients, recorded: Recorded): Promise<st
   return agreed(outcomes);
 }
 
-async function reading({ audit }: TestClients, teamId: string): Promise<string> {
+async function reading({ audit, transport }: TestClients, teamId: string): Promise<string> {
   const filter = { resourceIds: [fixture.id] };
   const ids = fixtures.get(teamId);
   const get = async (id = "") => {
@@ -205,15 +209,31 @@ async function reading({ audit }: TestClients, teamId: string): Promise<string> 
     }
   };
   const got = async () => [(await get(ids?.team)) + (await get(ids?.admin))];
+  const proofs = createClient(ProofService, transport);
+  const prove = async (id = "") => {
+    try {
+      const key = { case: "id", value: id } as const;
+      return (await proofs.getInclusionProof({ teamId, key })).leafHash.length / 32;
+    } catch (error) {
+      if (describeRefusal(error).reason === "ENTRY_NOT_FOUND") return 0;
+      throw error;
+    }
+  };
+  const proved = async () => [(await prove(ids?.team)) + (await prove(ids?.admin))];
+  const beginning = { case: "beginning", value: {} } as const;
+  const stream = { teamId, filter, start: beginning, stopAtHead: true };
   return agreed({
+    GetInclusionProof: await counted(proved()),
     Get: await counted(got()),
     List: await counted(audit.list({ teamId, filter }).then((page) => [page.entries.length])),
-    Stream: await counted(
-      lengths(
-        audit.stream({ teamId, filter, start: { case: "beginning", value: {} }, stopAtHead: true }),
-      ),
-    ),
+    Stream: await counted(lengths(audit.stream(stream))),
+    "Stream withheld": await counted(lengths(audit.stream({ ...stream, withheld: true }))),
   });
+}
+
+function provingGrowth({ transport }: TestClients, teamId: string): Promise<string> {
+  const proofs = createClient(ProofService, transport);
+  return outcome(proofs.getConsistencyProof({ teamId, fromSize: 1n }));
 }
 
 async function readingAll({ audit }: TestClients): Promise<string> {
@@ -265,5 +285,14 @@ async function managing({ keys }: TestClients, teamId: string): Promise<string> 
     CreateApiKey: await outcome(keys.createApiKey({ teamId, name: "new" })),
     ListApiKeys: await outcome(keys.listApiKeys({ teamId })),
     RevokeApiKey: await outcome(keys.revokeApiKey({ teamId, id: apiKey?.id ?? "" })),
+  });
+}
+
+async function erasing({ audit }: TestClients, teamId: string): Promise<string> {
+  const actor = { type: ActorType.USER, id: newId("usr"), name: "Ada" };
+  const { entry } = await root.audit.record({ entry: { teamId, action: "note", actor } });
+  return agreed({
+    "by id": await outcome(audit.erase({ teamId, ids: [entry?.id ?? ""] })),
+    "by actor": await outcome(audit.erase({ teamId, actorId: actor.id })),
   });
 }

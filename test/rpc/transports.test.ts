@@ -209,6 +209,37 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s", (storage) => {
       expect(actions).toEqual(["missed", "too"]);
     });
 
+    test("details are erased, by id and by actor, and an entry says so", async () => {
+      const { results } = await audit.recordBatch({
+        entries: ["one", "two"].map((action) => ({
+          action,
+          metadata: { email: "ada@example.org" },
+        })),
+      });
+      const [first] = results.map(({ outcome }) =>
+        outcome.case === "entry" ? outcome.value.id : "",
+      );
+      const byId = await audit.erase({ ids: [first ?? ""] });
+      expect(byId).toMatchObject({
+        erasedSequences: [1n],
+        entry: { teamId, sequence: 3n, action: "erase_details", metadata: { sequences: ["1"] } },
+        more: false,
+      });
+      const byActor = await audit.erase({ teamId, actorId: userId });
+      expect(byActor).toMatchObject({ erasedSequences: [2n], entry: { sequence: 4n } });
+      const { entries } = await audit.list({ order: ListOrder.OLDEST_FIRST });
+      expect(entries.map(({ detailsState }) => detailsState)).toEqual([
+        ...[DetailsState.ERASED, DetailsState.ERASED],
+        ...[DetailsState.PRESENT, DetailsState.PRESENT],
+      ]);
+      expect(entries.slice(0, 2)).toMatchObject([
+        { action: "one", actor: { id: userId, name: "" } },
+        { action: "two", actor: { id: userId, name: "" } },
+      ]);
+      expect(entries.slice(0, 2).map(({ metadata }) => metadata)).toEqual([undefined, undefined]);
+      expect(await refusal(audit.erase({}))).toMatchObject({ fields: ["ids"] });
+    });
+
     test("an API key is made, used, listed and revoked", async () => {
       const { keys } = clients;
       const made = await keys.createApiKey({ name: "deploy bot", grants: [ApiKeyGrant.READ] });
