@@ -5,7 +5,13 @@ import type { Entry } from "../log/entry.ts";
 import { type Filter, matches, passesEverything } from "../log/filter.ts";
 import { type Position, positionAfter } from "../log/position.ts";
 import { bounded } from "../log/size.ts";
-import { readLeafHash, readWindow } from "../store/entries.ts";
+import {
+  type Leaf,
+  readLeafHash,
+  readLeafHashes,
+  readWindow,
+  type Window,
+} from "../store/entries.ts";
 import { type Head, readHead } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import type { Hub } from "./hub.ts";
@@ -15,6 +21,8 @@ import type { Topic } from "./topic.ts";
 /** A message of a subscription: entries and where it stands then. Without entries: a heartbeat. */
 export interface Delivery<P> {
   readonly entries: readonly Entry[];
+  /** If asked for: the positions up to here that the filter leaves out, ascending. */
+  readonly withheld?: readonly Leaf[];
   readonly position: P;
 }
 
@@ -28,6 +36,8 @@ export interface SubscriptionContext {
   readonly heartbeatMs: number;
   /** End with what is there now. */
   readonly stopAtHead: boolean;
+  /** Also deliver the positions that the filter leaves out, of one team. */
+  readonly withheld?: boolean;
 }
 
 /**
@@ -43,7 +53,7 @@ export async function* followTeam(
   teamId: TeamId,
   start: (head: Head) => Position | Promise<Position>,
 ): AsyncGenerator<Delivery<Position>> {
-  const { db, hub, filter, signal, heartbeatMs } = context;
+  const { db, hub, signal, heartbeatMs } = context;
   using followed = hub.follow(teamId);
   const { topic } = followed;
   const head = await readHead(db, teamId);
@@ -63,15 +73,15 @@ export async function* followTeam(
       await checkPosition(db, teamId, position, await readHead(db, teamId));
     }
     const read =
-      fromRing(topic, position, filter, end) ??
+      fromRing(topic, position, context, end) ??
       (position.sequence < (end ?? topic.size)
-        ? await fromDatabase(db, teamId, position, filter, end ?? topic.size, pageEntries)
+        ? await fromDatabase(context, teamId, position, end ?? topic.size, pageEntries)
         : { entries: [], position });
     pageEntries = nextPageEntries(read.entries, pageEntries);
     const delivery = firstMessage(read);
     const advanced = delivery.position.sequence > position.sequence;
     const heartbeatDue = performance.now() - silentSince >= heartbeatMs;
-    if (delivery.entries.length > 0 || heartbeatDue) {
+    if (delivery.entries.length > 0 || delivery.withheld?.length || heartbeatDue) {
       signal.throwIfAborted();
       yield delivery;
       silentSince = performance.now();
@@ -120,41 +130,59 @@ function contradiction(position: Position): AuditError {
 function fromRing(
   topic: Topic,
   position: Position,
-  filter: Filter,
+  { filter, withheld }: SubscriptionContext,
   end: bigint | undefined,
 ): Delivery<Position> | undefined {
   const recent = topic.after(position.sequence, responseLimits.streamMessageEntries);
   const entries = end === undefined ? recent : recent?.filter((entry) => entry.sequence <= end);
   const last = entries?.at(-1);
   if (entries === undefined || last === undefined) return undefined;
+  const reached = positionAfter(last);
+  if (passesEverything(filter)) return { entries, position: reached };
   return {
-    entries: passesEverything(filter) ? entries : entries.filter((e) => matches(filter, e)),
-    position: positionAfter(last),
+    entries: entries.filter((entry) => matches(filter, entry)),
+    ...(withheld ? { withheld: entries.filter((entry) => !matches(filter, entry)) } : {}),
+    position: reached,
   };
 }
 
 /** A page after a position that is still there, or a stretch of the log without a match. */
 async function fromDatabase(
-  db: Queryable,
+  { db, filter, withheld = false }: SubscriptionContext,
   teamId: TeamId,
   position: Position,
-  filter: Filter,
   upTo: bigint,
   limit: number,
 ): Promise<Delivery<Position>> {
   const from = position.sequence + 1n;
-  const stretch = BigInt(passesEverything(filter) ? limit : scanLimits.windowEntries);
+  const everyPosition = withheld || passesEverything(filter);
+  const stretch = BigInt(everyPosition ? limit : scanLimits.windowEntries);
   const to = upTo < from + stretch - 1n ? upTo : from + stretch - 1n;
-  const entries = await readWindow(db, teamId, { from, to }, filter, "oldest_first", limit);
+  const window = { from, to };
+  const entries = await readWindow(db, teamId, window, filter, "oldest_first", limit);
+  const others = withheld ? { withheld: await readOthers(db, teamId, window, entries) } : {};
   // Afterwards, so that what was pruned before the page was read is noticed.
   await checkPosition(db, teamId, position, await readHead(db, teamId));
   const last = entries.at(-1);
-  if (last !== undefined && (entries.length === limit || last.sequence === to)) {
-    return { entries, position: positionAfter(last) };
+  if (last !== undefined && (last.sequence === to || (!withheld && entries.length === limit))) {
+    return { entries, ...others, position: positionAfter(last) };
   }
-  const leaf = await readLeafHash(db, teamId, to);
-  if (leaf === undefined) throw contradiction(position);
-  return { entries, position: positionAfter({ sequence: to, leafHash: leaf }) };
+  const leafHash = await readLeafHash(db, teamId, to);
+  if (leafHash === undefined) throw contradiction(position);
+  return { entries, ...others, position: positionAfter({ sequence: to, leafHash }) };
+}
+
+/** The positions of a window that hold none of the entries. What they hold is not read. */
+async function readOthers(
+  db: Queryable,
+  teamId: TeamId,
+  window: Window,
+  entries: readonly Entry[],
+): Promise<Leaf[]> {
+  const shown = new Set(entries.map((entry) => entry.sequence));
+  if (BigInt(shown.size) === window.to - window.from + 1n) return [];
+  const leaves = await readLeafHashes(db, teamId, window);
+  return leaves.filter((leaf) => !shown.has(leaf.sequence));
 }
 
 /**
@@ -165,5 +193,6 @@ function firstMessage(read: Delivery<Position>): Delivery<Position> {
   const entries = bounded(read.entries, responseLimits.streamMessageBytes);
   const last = entries.at(-1);
   if (last === undefined || entries.length === read.entries.length) return read;
-  return { entries, position: positionAfter(last) };
+  const withheld = read.withheld?.filter((leaf) => leaf.sequence < last.sequence);
+  return { entries, ...(withheld && { withheld }), position: positionAfter(last) };
 }

@@ -3,8 +3,8 @@ import type { StreamRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField } from "../errors.ts";
 import { followAllTeams } from "../feed/all-teams-subscription.ts";
 import { type Delivery, followTeam, type SubscriptionContext } from "../feed/team-subscription.ts";
-import { type Entry, scopes } from "../log/entry.ts";
-import { everything, matches } from "../log/filter.ts";
+import { scopes } from "../log/entry.ts";
+import type { Leaf } from "../store/entries.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
 import { encodeEntry } from "./codec.ts";
 import { encodeCursor, encodeGlobalCursor } from "./cursor.ts";
@@ -37,16 +37,18 @@ export function stream(services: Services) {
       db: services.db,
       hub: services.hub,
       heartbeatMs: services.heartbeatMs,
-      filter: request.withheld ? everything : filter,
+      filter,
       signal: ending.signal,
       stopAtHead: request.stopAtHead,
+      withheld: request.withheld,
     };
-    // A subscription with withheld positions follows everything, and is parted here.
-    const isShown = (entry: Entry) => !request.withheld || matches(filter, entry);
-    const encode = <P>({ entries, position }: Delivery<P>, cursor: (position: P) => string) => ({
-      entries: entries.filter(isShown).map(encodeEntry),
+    const encode = <P>(
+      { entries, withheld = [], position }: Delivery<P>,
+      cursor: (position: P) => string,
+    ) => ({
+      entries: entries.map(encodeEntry),
       cursor: cursor(position),
-      withheld: entries.filter((entry) => !isShown(entry)).map(encodeWithheld),
+      withheld: withheld.map(encodeWithheld),
     });
     if (teamId === undefined) {
       const start = await globalStart(services.db, request, filter);
@@ -64,7 +66,7 @@ export function stream(services: Services) {
   };
 }
 
-/** A position without what it holds. */
-function encodeWithheld({ sequence, leafHash }: Entry) {
+/** A position, and no more of what it holds than its hash. */
+function encodeWithheld({ sequence, leafHash }: Leaf) {
   return { sequence, leafHash: leafHash as Uint8Array<ArrayBuffer> };
 }

@@ -42,6 +42,27 @@ export async function readLeafHash(
   return rows[0]?.leaf_hash ?? (sequence === 0n ? noLeaf : undefined);
 }
 
+/** A position of a log and the leaf hash of what it holds. */
+export interface Leaf {
+  readonly sequence: bigint;
+  readonly leafHash: Uint8Array;
+}
+
+/** The leaf hashes in a window, by sequence; entries that the log no longer holds are left out. */
+export async function readLeafHashes(
+  db: Queryable,
+  teamId: TeamId,
+  { from, to }: Window,
+): Promise<Leaf[]> {
+  const { rows } = await db.query<{ sequence: bigint; leaf_hash: Buffer }>({
+    name: "leaf-hashes",
+    text: `SELECT sequence, leaf_hash FROM control_plane.audit_logs
+      WHERE team_id = $1 AND sequence BETWEEN $2 AND $3 ORDER BY sequence`,
+    values: [teamId, String(from), String(to)],
+  });
+  return rows.map((row) => ({ sequence: row.sequence, leafHash: row.leaf_hash }));
+}
+
 /** Positions of one log, both ends included; empty if `to` is less than `from`. */
 export interface Window {
   readonly from: bigint;
