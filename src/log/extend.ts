@@ -40,12 +40,14 @@ export function extendLogs(
   const appended: Entry[] = [];
   const ends = new Map<TeamId, { recordTime: Millis; frontier: Frontier }>();
   const tiles: Tile[] = [];
+  const salts = randomBytes(saltBytes * entries.length);
   for (const entry of entries) {
     const { teamId } = entry;
     const log = logs.get(teamId);
     if (log === undefined || recorded.get(teamId)?.has(entry.id)) continue;
     const recordTime = Math.max(now, log.lastRecordTime ?? now);
-    const next = record(entry, log.frontier.size + 1n, recordTime);
+    const salt = salts.subarray(saltBytes * appended.length, saltBytes * (appended.length + 1));
+    const next = record(entry, log.frontier.size + 1n, recordTime, salt);
     log.frontier.append(next.leafHash, (subtree) => {
       const tile = tileOf(teamId, subtree);
       if (tile !== undefined) tiles.push(tile);
@@ -56,8 +58,12 @@ export function extendLogs(
   return { appended, ends, tiles };
 }
 
-function record(entry: NewEntry, sequence: bigint, recordTime: Millis): Entry {
-  const detailsSalt = randomBytes(saltBytes);
+function record(
+  entry: NewEntry,
+  sequence: bigint,
+  recordTime: Millis,
+  detailsSalt: Uint8Array,
+): Entry {
   const digest = detailsDigest(sha256, detailsSalt, entry.details);
   const leaf = { ...entry, recordTime, detailsDigest: digest };
   return {

@@ -1,6 +1,6 @@
 import { formatEntryId, formatTeamId } from "../ids.ts";
 import { base64url } from "./base64.ts";
-import type { Details, Entry, JsonObject } from "./entry.ts";
+import type { Details, Entry, Millis } from "./entry.ts";
 import { canonicalJson } from "./jcs.ts";
 import type { Sha256 } from "./merkle.ts";
 
@@ -8,6 +8,7 @@ import type { Sha256 } from "./merkle.ts";
 export const saltBytes = 32;
 
 const utf8 = new TextEncoder();
+const leafPrefix = Uint8Array.of(0);
 
 /** The parts of a recorded entry that its leaf states; the position is proved, not stated. */
 export type LeafFields = Omit<
@@ -20,7 +21,7 @@ export type LeafFields = Omit<
  * JSON, by their wire names and nested as on the wire; `{}` when there are none. 32 bytes.
  */
 export function detailsDigest(sha256: Sha256, salt: Uint8Array, details: Details): Uint8Array {
-  return sha256(salt, utf8.encode(canonicalJson(wireDetails(details))));
+  return sha256(prefixed(salt, detailsText(details)));
 }
 
 /**
@@ -28,47 +29,72 @@ export function detailsDigest(sha256: Sha256, salt: Uint8Array, details: Details
  * leaf format version 1. A pure function of what the API returns. 32 bytes.
  */
 export function leafHash(sha256: Sha256, entry: LeafFields): Uint8Array {
-  return sha256(utf8.encode(`\0${leafText(entry)}`));
+  return sha256(prefixed(leafPrefix, leafText(entry)));
 }
+
+// Both texts are written out, their keys in order: through canonicalJson they took four times as
+// long. Words of closed sets, UUIDs and times need no quoting.
 
 /** The canonical JSON (RFC 8785) that an entry's leaf hash is taken of. */
 export function leafText(entry: LeafFields): string {
-  const { resource, occurTime } = entry;
-  return canonicalJson({
-    v: 1,
-    id: formatEntryId(entry.id),
-    team_id: formatTeamId(entry.teamId),
-    recorder: entry.recorder,
-    actor: entry.actor,
-    ...(resource === undefined ? {} : { resource: { ...resource } }),
-    action: entry.action,
-    scope: entry.scope,
-    status: entry.status,
-    ...(occurTime === undefined ? {} : { occur_time: new Date(occurTime).toISOString() }),
-    record_time: new Date(entry.recordTime).toISOString(),
-    details: base64url(entry.detailsDigest),
-  });
+  const { actor, recorder, resource, occurTime } = entry;
+  let text = `{"action":${quoted(entry.action)}`;
+  text += `,"actor":{"id":${quoted(actor.id)},"type":"${actor.type}"}`;
+  text += `,"details":"${base64url(entry.detailsDigest)}","id":"${formatEntryId(entry.id)}"`;
+  if (occurTime !== undefined) text += `,"occur_time":"${timeText(occurTime)}"`;
+  text += `,"record_time":"${recordTimeText(entry.recordTime)}"`;
+  text += `,"recorder":{"id":${quoted(recorder.id)},"type":"${recorder.type}"}`;
+  if (resource !== undefined) {
+    const id = resource.id === undefined ? "" : `"id":${quoted(resource.id)},`;
+    text += `,"resource":{${id}"type":${quoted(resource.type)}}`;
+  }
+  text += `,"scope":"${entry.scope}","status":"${entry.status}"`;
+  return `${text},"team_id":"${formatTeamId(entry.teamId)}","v":1}`;
 }
 
-function wireDetails(details: Details): JsonObject {
-  const context = present({
-    ip_address: details.ipAddress,
-    user_agent: details.userAgent,
-    request_id: details.requestId,
-    trace_id: details.traceId,
-  });
-  return present({
-    actor: details.actorName === undefined ? undefined : { name: details.actorName },
-    resource: details.resourceName === undefined ? undefined : { name: details.resourceName },
-    metadata: details.metadata,
-    context: Object.keys(context).length === 0 ? undefined : context,
-  });
+/** The canonical JSON of the details by their wire names. */
+function detailsText(details: Details): string {
+  const { actorName, resourceName, metadata, ipAddress, requestId, traceId, userAgent } = details;
+  let inner = "";
+  if (ipAddress !== undefined) inner += `,"ip_address":${quoted(ipAddress)}`;
+  if (requestId !== undefined) inner += `,"request_id":${quoted(requestId)}`;
+  if (traceId !== undefined) inner += `,"trace_id":${quoted(traceId)}`;
+  if (userAgent !== undefined) inner += `,"user_agent":${quoted(userAgent)}`;
+  let text = "";
+  if (actorName !== undefined) text += `,"actor":{"name":${quoted(actorName)}}`;
+  if (inner !== "") text += `,"context":{${inner.slice(1)}}`;
+  if (metadata !== undefined) text += `,"metadata":${canonicalJson(metadata)}`;
+  if (resourceName !== undefined) text += `,"resource":{"name":${quoted(resourceName)}}`;
+  return `{${text.slice(1)}}`;
 }
 
-function present(members: Record<string, JsonObject | string | undefined>): JsonObject {
-  return Object.fromEntries(
-    Object.entries(members).filter((member): member is [string, JsonObject | string] => {
-      return member[1] !== undefined;
-    }),
-  );
+function quoted(text: string): string {
+  return JSON.stringify(text);
+}
+
+let lastTime: Millis | undefined;
+let lastText = "";
+
+/** Entries recorded together have one time, and its text takes as long as a hash. */
+function recordTimeText(time: Millis): string {
+  if (time !== lastTime) [lastTime, lastText] = [time, timeText(time)];
+  return lastText;
+}
+
+// Put together from the text of the day and digits it is made sooner, but encoded later: the
+// entry's text has more pieces then. Measured with both, 4.1 µs against 4.8.
+function timeText(time: Millis): string {
+  return new Date(time).toISOString();
+}
+
+/** Used again and again: an array for each text to hash costs more than its hashing. */
+const scratch = new Uint8Array(16_384);
+
+/** The prefix and the text in UTF-8, until the next call. */
+function prefixed(prefix: Uint8Array, text: string): Uint8Array {
+  const most = prefix.length + 3 * text.length;
+  const buffer = most <= scratch.length ? scratch : new Uint8Array(most);
+  buffer.set(prefix);
+  const { written } = utf8.encodeInto(text, buffer.subarray(prefix.length));
+  return buffer.subarray(0, prefix.length + written);
 }

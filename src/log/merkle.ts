@@ -41,7 +41,7 @@ export class Frontier {
 
   /** @throws RangeError if the number of hashes is not that of a tree of this size. */
   constructor(sha256: Sha256, size = 0n, hashes: readonly Uint8Array[] = []) {
-    if (hashes.length !== countBits(size)) {
+    if (size < 0n || hashes.length !== countBits(size)) {
       throw new RangeError(`a tree of size ${size} has no frontier of ${hashes.length} hashes`);
     }
     this.#sha256 = sha256;

@@ -39,6 +39,7 @@ export class NoteError extends Error {
 /** The signature type of Ed25519. */
 export const ed25519Type = 1;
 
+const utf8 = new TextEncoder();
 const maxNoteBytes = 1024 * 1024;
 const maxSignatures = 100;
 const keyName = /^[^\p{White_Space}\p{Cc}+]+$/u;
@@ -56,7 +57,9 @@ export function isKeyName(text: string): boolean {
  * @throws NoteError for anything but a note to the letter, or one above 1 MiB or 100 signatures.
  */
 export function parseNote(note: string): Note {
-  if (note.length > maxNoteBytes) throw new NoteError("the note is too large");
+  if (note.length > maxNoteBytes || utf8.encode(note).length > maxNoteBytes) {
+    throw new NoteError("the note is too large");
+  }
   if (!note.isWellFormed()) throw new NoteError("the note is not valid Unicode");
   if (controlCharacters.test(note)) throw new NoteError("the note has a control character");
   if (!note.endsWith("\n")) throw new NoteError("the note does not end in a line end");
@@ -88,7 +91,7 @@ export function formatNote({ text, signatures }: Note): string {
 
 /** The id of a key: the first 4 bytes of SHA-256 over name, line end, type and public key. */
 export function keyIdOf(sha256: Sha256, name: string, publicKey: Uint8Array): Uint8Array {
-  const start = new TextEncoder().encode(`${name}\n`);
+  const start = utf8.encode(`${name}\n`);
   return sha256(start, Uint8Array.of(ed25519Type), publicKey).subarray(0, 4);
 }
 

@@ -181,7 +181,8 @@ export function verifyConsistency(
 
 /** Whether two hashes are the same. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+  for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return false;
+  return a.length === b.length;
 }
 
 /** The complete subtrees that cover the leaves from `begin` up to `end`, `begin` being aligned. */
