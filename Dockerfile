@@ -12,7 +12,9 @@ COPY package.json LICENSE ./
 COPY migrations ./migrations
 COPY gen ./gen
 COPY src ./src
-# Nothing is written: the database is elsewhere, and logs go to standard output.
+# All that is written: the database is elsewhere, and logs go to standard output. A volume that is
+# mounted here for CHECKPOINT_STORE belongs to the user that writes it.
+RUN install --directory --owner=node --group=node --mode=0700 /var/lib/annals/checkpoints
 USER node
 EXPOSE 8080
 # Alive, not ready: a server that waits for its database must not be restarted for it.

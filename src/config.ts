@@ -1,6 +1,8 @@
 import { createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createSecureContext } from "node:tls";
+import type { ZodError } from "zod";
+import { type CheckpointConfig, readCheckpointConfig } from "./checkpoint-config.ts";
 import { type Environment, environment, list } from "./environment.ts";
 import { createPrefixRegistry, type PrefixRegistry } from "./ids.ts";
 
@@ -33,14 +35,20 @@ export interface JwtConfig {
   };
 }
 
-/** The configuration, parsed and consistent. */
-export interface Config {
+/** What commands need that work on the database and the checkpoint store themselves. */
+export interface StorageConfig {
+  /** Nothing is made up that was not configured. */
   readonly production: boolean;
+  /** Where to store: a PostgreSQL, or the embedded default in a directory. */
+  readonly database: { readonly url: string } | { readonly dataDir: string };
+  readonly checkpoints: CheckpointConfig;
+}
+
+/** The configuration, parsed and consistent. */
+export interface Config extends StorageConfig {
   readonly host: string;
   readonly port: number;
   readonly logLevel: NonNullable<Environment["LOG_LEVEL"]>;
-  /** Where to store: a PostgreSQL, or the embedded default in a directory. */
-  readonly database: { readonly url: string } | { readonly dataDir: string };
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly corsOrigins: readonly string[];
   readonly prefixes: PrefixRegistry;
@@ -53,19 +61,17 @@ export interface Config {
   readonly oneTeamPerTransaction: boolean;
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /**
  * Parses the environment. An empty variable counts as absent.
  *
  * @throws ConfigError with every mistake.
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  const given = Object.fromEntries(
-    Object.entries(env).filter(([name, value]) => name in environment.shape && value !== ""),
-  );
+export function loadConfig(env: Variables): Config {
+  const given = ownVariables(env);
   const parsed = environment.safeParse(given);
-  const mistakes = parsed.success
-    ? []
-    : parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+  const mistakes = issuesOf(parsed.error);
   const attempt = <T>(name: string, make: () => T): T | undefined => {
     try {
       return make();
@@ -80,11 +86,13 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     readTls(raw("TLS_CERT_FILE"), raw("TLS_KEY_FILE")),
   );
   attempt("AUTH_JWT_PUBLIC_KEY", () => readPublicKey(raw("AUTH_JWT_PUBLIC_KEY")));
-  const production = raw("NODE_ENV") === "production" || raw("DATABASE_URL") !== undefined;
+  const production = isProduction(given);
+  const checkpoints = readCheckpointConfig(raw, production);
   const keys = jwtKeyNames.filter((name) => raw(name) !== undefined);
   mistakes.push(
     ...jwtMistakes(keys, list.parse(raw("AUTH_ALGORITHMS") ?? ""), production),
     ...originMistakes(list.parse(raw("CORS_ORIGINS") ?? "")),
+    ...checkpoints.mistakes,
   );
   if (!parsed.success || prefixes === undefined || mistakes.length > 0) {
     throw new ConfigError(mistakes);
@@ -102,11 +110,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     },
   };
   return {
-    production,
+    ...storageConfig(production, e, checkpoints.read),
     host: e.HOST,
     port: e.PORT,
     logLevel: e.LOG_LEVEL ?? (production ? "info" : "warn"),
-    database: e.DATABASE_URL === undefined ? { dataDir: e.DATA_DIR } : { url: e.DATABASE_URL },
     ...(tls === undefined ? {} : { tls }),
     corsOrigins: e.CORS_ORIGINS,
     prefixes,
@@ -116,6 +123,53 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     streamMaxAgeMs: e.STREAM_MAX_AGE_MS,
     hints: e.FEED_HINTS,
     oneTeamPerTransaction: e.ONE_TEAM_PER_TRANSACTION,
+  };
+}
+
+const storageEnvironment = environment.pick({
+  DATABASE_URL: true,
+  DATA_DIR: true,
+  CHECKPOINT_INTERVAL_SECONDS: true,
+});
+
+/**
+ * The part of the configuration that is about what is stored where; no other variable is looked at.
+ *
+ * @throws ConfigError with every mistake.
+ */
+export function loadStorageConfig(env: Variables): StorageConfig {
+  const given = ownVariables(env);
+  const parsed = storageEnvironment.safeParse(given);
+  const production = isProduction(given);
+  const { read, mistakes } = readCheckpointConfig((name) => given[name], production);
+  const all = [...issuesOf(parsed.error), ...mistakes];
+  if (!parsed.success || all.length > 0) throw new ConfigError(all);
+  return storageConfig(production, parsed.data, read);
+}
+
+function ownVariables(env: Variables): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name, value]) => name in environment.shape && value !== ""),
+  );
+}
+
+function issuesOf(error: ZodError | undefined): string[] {
+  return (error?.issues ?? []).map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+}
+
+function isProduction({ NODE_ENV, DATABASE_URL }: Variables): boolean {
+  return NODE_ENV === "production" || DATABASE_URL !== undefined;
+}
+
+function storageConfig(
+  production: boolean,
+  e: Pick<Environment, keyof typeof storageEnvironment.shape>,
+  checkpoints: Omit<CheckpointConfig, "intervalMs">,
+): StorageConfig {
+  return {
+    production,
+    database: e.DATABASE_URL === undefined ? { dataDir: e.DATA_DIR } : { url: e.DATABASE_URL },
+    checkpoints: { ...checkpoints, intervalMs: e.CHECKPOINT_INTERVAL_SECONDS * 1_000 },
   };
 }
 

@@ -112,6 +112,24 @@ export const environment = z.object({
     .min(1)
     .default("grants")
     .describe("The claim with a service's grants: a list of `read`, `read_admin`."),
+  CHECKPOINT_KEY: z
+    .string()
+    .optional()
+    .describe("The private key that signs checkpoints, as `annals keygen` prints it."),
+  CHECKPOINT_KEY_FILE: z.string().optional().describe("File with that private key instead."),
+  CHECKPOINT_ORIGIN: z
+    .string()
+    .optional()
+    .describe("The name of that key, with which checkpoints begin; new keys are named so."),
+  CHECKPOINT_STORE: z
+    .string()
+    .optional()
+    .describe(
+      "Directory for the last signed heads: outside the database and its backups, shared by the replicas.",
+    ),
+  CHECKPOINT_INTERVAL_SECONDS: wholeNumber(0, 86_400)
+    .default(60)
+    .describe("How often logs that have grown are signed unasked; 0 for only when asked."),
   STREAMS_PER_PRINCIPAL: wholeNumber(1, 100_000)
     .default(streamLimits.perPrincipal)
     .describe("Streams that one principal may have open on a replica."),

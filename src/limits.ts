@@ -27,6 +27,7 @@ export const requestLimits = {
   filterValues: 100,
   pageEntries: 200,
   defaultPageEntries: 50,
+  erasedEntries: 500,
   unaryDeadlineMs: 30_000,
 } as const;
 
@@ -48,7 +49,7 @@ export const ingestLimits = {
   transactionBytes: MiB,
 } as const;
 
-/** Transactions of Annals' own acts: making and revoking API keys. */
+/** Transactions of Annals' own acts: making and revoking API keys, erasing details. */
 export const actLimits = {
   running: 2,
   waiting: 50,

@@ -1,15 +1,20 @@
 import { generateKeyPairSync } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseEnv } from "node:util";
+import { inspect, parseEnv } from "node:util";
 import { describe, expect, test } from "vitest";
-import { type Config, ConfigError, loadConfig } from "../src/config.ts";
+import { type Config, ConfigError, loadConfig, loadStorageConfig } from "../src/config.ts";
 import { environment } from "../src/environment.ts";
+import { formatSigningKey, makeSigningKey } from "../src/log/signing-key.ts";
 
 const secret = "0123456789abcdef0123456789abcdef";
 const pem = generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "pem" });
 const certFile = fileURLToPath(new URL("server/localhost-cert.pem", import.meta.url));
 const keyFile = fileURLToPath(new URL("server/localhost-key.pem", import.meta.url));
+const signingKey = makeSigningKey("audit.example.com");
+const signingText = formatSigningKey(signingKey);
 
 /** The mistakes that the environment is refused for; none if it is accepted. */
 function mistakes(env: Record<string, string>): readonly string[] {
@@ -36,6 +41,7 @@ describe("an empty environment", () => {
       streamMaxAgeMs: 3_600_000,
       hints: true,
       oneTeamPerTransaction: false,
+      checkpoints: { intervalMs: 60_000 },
     } satisfies Partial<Config>);
     expect(config.jwt).toBeUndefined();
     expect(config.tls).toBeUndefined();
@@ -67,6 +73,10 @@ test("every mistake is reported, at once and by name", () => {
     STREAM_MAX_AGE_MS: "1.5",
     FEED_HINTS: "yes",
     ONE_TEAM_PER_TRANSACTION: "1",
+    CHECKPOINT_KEY: "PRIVATE+KEY",
+    CHECKPOINT_ORIGIN: "two words",
+    CHECKPOINT_STORE: "",
+    CHECKPOINT_INTERVAL_SECONDS: "1m",
   };
   const found = mistakes(env);
   for (const name of Object.keys(env)) expect(found.join("\n")).toContain(name);
@@ -76,8 +86,13 @@ test("every mistake is reported, at once and by name", () => {
 });
 
 test("a mistake does not repeat the value of a secret", () => {
-  const env = { AUTH_JWT_SECRET: "hunter2", DATABASE_URL: "postgres://annals:hunter2@[" };
-  expect(mistakes(env)).toHaveLength(2);
+  const env = {
+    AUTH_JWT_SECRET: "hunter2",
+    DATABASE_URL: "postgres://annals:hunter2@[",
+    CHECKPOINT_KEY: "PRIVATE+KEY+audit.example.com+00000000+hunter2",
+    CHECKPOINT_STORE: "/var/lib/annals",
+  };
+  expect(mistakes(env)).toHaveLength(3);
   expect(mistakes(env).join()).not.toContain("hunter2");
 });
 
@@ -212,6 +227,17 @@ describe("edge values", () => {
     STREAM_MAX_AGE_MS: { good: ["1", "2147483647"], bad: ["0", "2147483648", ...whole] },
     FEED_HINTS: { good: ["true", "false"], bad: ["TRUE", "1", "no"] },
     ONE_TEAM_PER_TRANSACTION: { good: ["true", "false"], bad: ["on", "0"] },
+    CHECKPOINT_KEY: {
+      good: [signingText, ` ${signingText}\n`],
+      bad: ["hunter2", signingText.slice(0, -1), signingText.replace("audit", "other")],
+    },
+    CHECKPOINT_KEY_FILE: { good: [], bad: ["/nowhere", "/", certFile] },
+    CHECKPOINT_ORIGIN: {
+      good: ["audit.example.com", "localhost/annals", "audit.example.com/eu"],
+      bad: ["two words", "a+b", " ", "a\u00a0b"],
+    },
+    CHECKPOINT_STORE: { good: ["./checkpoints", "/mnt/checkpoints"], bad: [] },
+    CHECKPOINT_INTERVAL_SECONDS: { good: ["0", "86400"], bad: ["-1", "86401", ...whole] },
   };
   const credentials = { AUTH_JWT_SECRET: secret };
 
@@ -238,6 +264,75 @@ describe("edge values", () => {
   test("lists are trimmed", () => {
     const { corsOrigins } = loadConfig({ CORS_ORIGINS: " https://a.example , https://b.example," });
     expect(corsOrigins).toEqual(["https://a.example", "https://b.example"]);
+  });
+});
+
+describe("the key of checkpoints", () => {
+  const production = { DATABASE_URL: "postgres://localhost/annals", AUTH_JWT_SECRET: secret };
+  const store = { CHECKPOINT_STORE: "/mnt/checkpoints" };
+
+  test("is read from the environment or a file", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "annals-"));
+    const file = join(directory, "key");
+    await writeFile(file, `${signingText}\n`);
+    for (const env of [{ CHECKPOINT_KEY: signingText }, { CHECKPOINT_KEY_FILE: file }]) {
+      const { key } = loadConfig(env).checkpoints;
+      expect(key && formatSigningKey(key)).toBe(signingText);
+    }
+    await rm(directory, { recursive: true });
+  });
+
+  test("is not in what is printed of the configuration", () => {
+    const config = loadConfig({ CHECKPOINT_KEY: signingText });
+    const seed = signingText.slice(signingText.lastIndexOf("+") + 1);
+    expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain(seed);
+  });
+
+  test("is one only", () => {
+    const env = { CHECKPOINT_KEY: signingText, CHECKPOINT_KEY_FILE: "/run/secrets/key" };
+    expect(mistakes(env)).toEqual(["CHECKPOINT_KEY, CHECKPOINT_KEY_FILE: only one may be set"]);
+  });
+
+  test("has the name that is configured", () => {
+    const env = { CHECKPOINT_KEY: signingText };
+    expect(mistakes({ ...env, CHECKPOINT_ORIGIN: "audit.example.com" })).toEqual([]);
+    expect(mistakes({ ...env, CHECKPOINT_ORIGIN: "other.example.com" })).toEqual([
+      "CHECKPOINT_ORIGIN: the key is named audit.example.com",
+    ]);
+  });
+
+  test("signs nothing in production without a store, and a store is of no use without it", () => {
+    const key = { CHECKPOINT_KEY: signingText };
+    expect(mistakes({ ...production, ...key, ...store })).toEqual([]);
+    expect(mistakes(production)).toEqual([]);
+    const [noStore, ...more] = mistakes({ ...production, ...key });
+    expect(noStore).toMatch(/^CHECKPOINT_STORE: is required/);
+    expect(more).toEqual([]);
+    expect(mistakes({ NODE_ENV: "production", AUTH_JWT_SECRET: secret, ...key })).toEqual([
+      noStore,
+    ]);
+    expect(mistakes({ ...production, ...store })).toEqual([
+      "CHECKPOINT_STORE: is of no use without CHECKPOINT_KEY or CHECKPOINT_KEY_FILE",
+    ]);
+    expect(mistakes(key)).toEqual([]);
+  });
+
+  test("and the database are all that commands on the storage look at", () => {
+    const env = {
+      DATABASE_URL: production.DATABASE_URL,
+      ...store,
+      CHECKPOINT_KEY: signingText,
+      PORT: "eighty",
+    };
+    expect(loadStorageConfig(env)).toMatchObject({
+      production: true,
+      database: { url: production.DATABASE_URL },
+      checkpoints: { store: store.CHECKPOINT_STORE, intervalMs: 60_000 },
+    });
+    const wrong = { ...env, DATABASE_URL: "mysql://db", CHECKPOINT_KEY: "hunter2" };
+    const refused = () => loadStorageConfig(wrong);
+    expect(refused).toThrow(ConfigError);
+    expect(refused).toThrow(/DATABASE_URL: .*\n.*CHECKPOINT_KEY: /);
   });
 });
 

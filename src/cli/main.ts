@@ -3,17 +3,23 @@
 import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
+import { acceptRollbackCommand } from "./accept-rollback.ts";
 import { demoCommand } from "./demo.ts";
+import { eraseCommand } from "./erase.ts";
+import { exportCommand } from "./export.ts";
 import { describeError, exitCodeHelp, exitCodeOf } from "./failure.ts";
 import { getCommand } from "./get.ts";
+import { keygenCommand } from "./keygen.ts";
 import { keysCommand } from "./keys.ts";
 import { listCommand } from "./list.ts";
 import { migrateCommand } from "./migrate.ts";
 import { isClosedPipe, warn } from "./output.ts";
+import { proveCommand } from "./prove.ts";
 import { recordCommand } from "./record.ts";
 import { serveCommand } from "./serve.ts";
 import { tailCommand } from "./tail.ts";
 import { tokenCommand } from "./token.ts";
+import { verifyCommand } from "./verify.ts";
 
 const program = new Command("annals")
   .description("The audit trail: record who did what, read it back, watch it live.")
@@ -27,7 +33,13 @@ for (const command of [
   listCommand(),
   tailCommand(),
   getCommand(),
+  verifyCommand(),
+  proveCommand(),
+  exportCommand(),
+  eraseCommand(),
   keysCommand(),
+  keygenCommand(),
+  acceptRollbackCommand(),
   tokenCommand(),
   demoCommand(),
 ]) {

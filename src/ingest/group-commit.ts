@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { AuditError, invalidField, sqlState } from "../errors.ts";
-import { formatEntryId } from "../ids.ts";
+import { formatEntryId, type TeamId } from "../ids.ts";
 import { ingestLimits } from "../limits.ts";
 import { sameContent } from "../log/content.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
@@ -19,6 +19,8 @@ export interface GroupCommitOptions {
     committed(entries: number, seconds: number): void;
     retried(): void;
   };
+  /** Why a team's log must not be appended to just now; undefined if it may. */
+  readonly refusal?: (teamId: TeamId) => Error | undefined;
   /** Only one team in a transaction, as a distributed database needs it. */
   readonly oneTeamPerTransaction?: boolean;
   readonly limits?: Partial<IngestLimits>;
@@ -66,10 +68,13 @@ export class GroupCommit {
    * A call whose signal aborts leaves the queue if it is not in a transaction just then.
    *
    * @throws AuditError QUEUE_FULL, ID_CONFLICT, DEADLINE_EXCEEDED, DATABASE_UNAVAILABLE,
-   *   SHUTTING_DOWN; INVALID_FIELD if the database refuses the entry itself.
+   *   SHUTTING_DOWN; INVALID_FIELD if the database refuses the entry itself; what the team's log is
+   *   refused for.
    */
   async record(entry: NewEntry, signal: AbortSignal): Promise<Entry> {
     if (this.#closed) throw shuttingDown();
+    const refusal = this.#options.refusal?.(entry.teamId);
+    if (refusal !== undefined) throw refusal;
     const answer = this.#queue.add(entry, signal);
     // Calls that arrive in one turn of the event loop go together.
     queueMicrotask(() => this.#pump());
@@ -142,6 +147,11 @@ export class GroupCommit {
       if (lane.suspect) {
         lane.notBefore = performance.now() + busyDelayMs;
         unanswered.push({ lane, calls });
+        continue;
+      }
+      const refusal = result.refused.get(lane.teamId);
+      if (refusal !== undefined) {
+        for (const call of calls) call.settle(refusal);
         continue;
       }
       const recorded = result.entries.get(lane.teamId);

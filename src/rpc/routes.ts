@@ -1,8 +1,13 @@
 import type { ConnectRouter } from "@connectrpc/connect";
 import { AuditService } from "../../gen/audit/v1/audit_service_pb.ts";
 import { KeyService } from "../../gen/audit/v1/key_service_pb.ts";
+import { ProofService } from "../../gen/audit/v1/proof_service_pb.ts";
 import { createApiKey } from "./create-api-key.ts";
+import { erase } from "./erase.ts";
 import { get } from "./get.ts";
+import { getCheckpoint } from "./get-checkpoint.ts";
+import { getConsistencyProof } from "./get-consistency-proof.ts";
+import { getInclusionProof } from "./get-inclusion-proof.ts";
 import { list } from "./list.ts";
 import { listApiKeys } from "./list-api-keys.ts";
 import { record } from "./record.ts";
@@ -12,7 +17,7 @@ import type { Services } from "./services.ts";
 import { stream } from "./stream.ts";
 
 /** The services of the API, by which they are listed in health and reflection. */
-export const apiServices = [AuditService, KeyService] as const;
+export const apiServices = [AuditService, KeyService, ProofService] as const;
 
 /** Every RPC of the API, one line each. */
 export function apiRoutes(services: Services): (router: ConnectRouter) => void {
@@ -23,11 +28,17 @@ export function apiRoutes(services: Services): (router: ConnectRouter) => void {
       get: get(services),
       list: list(services),
       stream: stream(services),
+      erase: erase(services),
     });
     router.service(KeyService, {
       createApiKey: createApiKey(services),
       listApiKeys: listApiKeys(services),
       revokeApiKey: revokeApiKey(services),
+    });
+    router.service(ProofService, {
+      getCheckpoint: getCheckpoint(services),
+      getInclusionProof: getInclusionProof(services),
+      getConsistencyProof: getConsistencyProof(services),
     });
   };
 }

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import type { Hub } from "../feed/hub.ts";
 import type { EntryId, PrefixRegistry } from "../ids.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
+import type { Notary } from "../proof/notary.ts";
 import type { AppendOptions } from "../store/append.ts";
 import type { Queryable } from "../store/pool.ts";
 import type { StreamCounter } from "./stream-counter.ts";
@@ -19,7 +20,9 @@ export interface Services {
     entry: NewEntry,
     act: NonNullable<AppendOptions["alongside"]>,
     signal: AbortSignal,
-  ) => Promise<void>;
+  ) => Promise<Entry>;
+  /** Signs checkpoints; absent if the server has no key for it. */
+  readonly notary?: Notary;
   readonly makeId: () => EntryId;
   readonly streams: StreamCounter;
   readonly streamMaxAgeMs: number;

@@ -2,12 +2,24 @@ import { randomBytes } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SignJWT } from "jose";
+import { formatVerifierKey } from "../log/note.ts";
+import {
+  formatSigningKey,
+  makeSigningKey,
+  parseSigningKey,
+  type SigningKey,
+} from "../log/signing-key.ts";
 
 /** The team of the development token. */
 export const demoTeamId = "team-00000000-0000-7000-8000-000000000001";
 
 const secretFile = "dev-secret";
 const tokenFile = "dev-token";
+const signingKeyFile = "signing-key";
+const verifierKeyFile = "verifier-key";
+
+/** The name of keys that are made without one. */
+export const defaultKeyName = "localhost/annals";
 
 /** Where the development secret of a data directory is, and where its token. */
 export function developmentFiles(dataDir: string): { secret: string; token: string } {
@@ -21,7 +33,7 @@ export function developmentFiles(dataDir: string): { secret: string; token: stri
  */
 export async function developmentCredentials(dataDir: string): Promise<{ secret: string }> {
   const files = developmentFiles(dataDir);
-  const secret = await readOrMakeSecret(files.secret);
+  const secret = await readOrMake(files.secret, () => randomBytes(32).toString("base64url"));
   const token = await new SignJWT({
     name: "Demo Admin",
     team_id: demoTeamId,
@@ -32,24 +44,55 @@ export async function developmentCredentials(dataDir: string): Promise<{ secret:
     .setIssuedAt()
     .setExpirationTime("365 days")
     .sign(Buffer.from(secret));
-  await writePrivate(files.token, `${token}\n`);
+  await writeWhole(files.token, `${token}\n`, 0o600);
   return { secret };
 }
 
-async function readOrMakeSecret(path: string): Promise<string> {
+/** Where the signing key of a data directory is, and the key that verifies its signatures. */
+export function keyFiles(dataDir: string): { signing: string; verifier: string } {
+  return { signing: join(dataDir, signingKeyFile), verifier: join(dataDir, verifierKeyFile) };
+}
+
+/**
+ * The signing key of an embedded server that has none configured: made once, kept, readable by its
+ * owner only.
+ *
+ * @throws Error if the file holds something else, which is never overwritten.
+ */
+export async function developmentSigningKey(dataDir: string, name: string): Promise<SigningKey> {
+  const path = keyFiles(dataDir).signing;
+  await readOrMake(path, () => formatSigningKey(makeSigningKey(name)));
+  return readSigningKey(path);
+}
+
+/** @throws Error if there is no key in the file, without repeating what is. */
+export async function readSigningKey(path: string): Promise<SigningKey> {
+  try {
+    return parseSigningKey((await readFile(path, "utf8")).trim());
+  } catch (cause) {
+    throw new Error(`there is no signing key in ${path}`, { cause });
+  }
+}
+
+/** Writes the key that verifies a server's checkpoints where a developer finds it. */
+export async function writeVerifierKey(dataDir: string, { verifier }: SigningKey): Promise<void> {
+  await writeWhole(keyFiles(dataDir).verifier, `${formatVerifierKey(verifier)}\n`, 0o644);
+}
+
+async function readOrMake(path: string, make: () => string): Promise<string> {
   try {
     return (await readFile(path, "utf8")).trim();
   } catch (error) {
     if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-    const secret = randomBytes(32).toString("base64url");
-    await writePrivate(path, `${secret}\n`);
+    const secret = make();
+    await writeWhole(path, `${secret}\n`, 0o600);
     return secret;
   }
 }
 
-/** Whole or not at all: a reader never sees half a file. */
-async function writePrivate(path: string, text: string): Promise<void> {
+/** Whole or not at all: a reader never sees half a file, nor does the next start after a crash. */
+async function writeWhole(path: string, text: string, mode: number): Promise<void> {
   const draft = `${path}.new`;
-  await writeFile(draft, text, { mode: 0o600 });
+  await writeFile(draft, text, { mode, flush: true });
   await rename(draft, path);
 }

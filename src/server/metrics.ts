@@ -67,5 +67,36 @@ export function createMetrics() {
       help: "Times that a log was found shorter than it was: the database was restored to an older state, or tampered with. Never ignore.",
       registers,
     }),
+    checkpointsSigned: new Counter({
+      name: "annals_checkpoints_signed_total",
+      help: "Heads that this replica has signed and put into the checkpoint store.",
+      registers,
+    }),
+    checkpointSeconds: new Histogram({
+      name: "annals_checkpoint_duration_seconds",
+      help: "Signing a head: reading it, comparing it with the last one signed, and storing it.",
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+    checkpointFailures: new Counter({
+      name: "annals_checkpoint_failures_total",
+      help: "Times that logs could not be signed or compared, since the checkpoint store or the database did not work.",
+      registers,
+    }),
+    checkpointConflicts: new Counter({
+      name: "annals_checkpoint_conflicts_total",
+      help: "Times that a log was found to contradict what was signed for it: the database was rolled back or tampered with. Never ignore.",
+      registers,
+    }),
+    refusedLogs: new Gauge({
+      name: "annals_refused_logs",
+      help: "Logs that contradict what was signed for them: nothing is recorded in them or signed for them.",
+      registers,
+    }),
+    unsignedLogs: new Gauge({
+      name: "annals_unsigned_logs",
+      help: "Logs that have grown since they were signed, as far as this replica knows.",
+      registers,
+    }),
   };
 }

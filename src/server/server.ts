@@ -18,7 +18,7 @@ import {
   shutdownMs,
   streamLimits,
 } from "../limits.ts";
-import type { Entry } from "../log/entry.ts";
+import type { Entry, NewEntry } from "../log/entry.ts";
 import { everything } from "../log/filter.ts";
 import { authenticate } from "../rpc/authenticate.ts";
 import { deadline } from "../rpc/deadline.ts";
@@ -26,10 +26,11 @@ import { createJwtVerifier } from "../rpc/jwt.ts";
 import { apiRoutes, apiServices } from "../rpc/routes.ts";
 import type { Services } from "../rpc/services.ts";
 import { StreamCounter } from "../rpc/stream-counter.ts";
-import { append } from "../store/append.ts";
+import { type AppendOptions, append } from "../store/append.ts";
 import { readWindow } from "../store/entries.ts";
 import { readSizes } from "../store/heads.ts";
 import { openPools } from "../store/pool.ts";
+import { createNotary, openCheckpoints } from "./checkpoints.ts";
 import { openDatabase } from "./database.ts";
 import { developmentCredentials } from "./development.ts";
 import { withDrainGuard } from "./drain-guard.ts";
@@ -59,6 +60,7 @@ export interface ServerOverrides {
   readonly bodyMs?: number;
   readonly credentialCheckMs?: number;
   readonly apiKeyCacheMs?: number;
+  readonly recheckMs?: number;
 }
 
 /** Starts a server: opens its database, wires its parts, listens. */
@@ -72,13 +74,21 @@ export async function startServer(
   cleanup.defer(() => opened.close());
   const verifyJwt = createJwtVerifier(await jwtConfig(config), config.prefixes);
 
+  const checkpoints = await openCheckpoints(config);
+  cleanup.defer(() => checkpoints?.store.close());
+
   const metrics = createMetrics();
+  const health = createHealth(apiServices.map((service) => service.typeName));
+  const doubt = () => {
+    hub.doubt();
+    notary?.doubt();
+  };
   const pools = openPools(
     opened.database,
     ingestLimits.transactions + actLimits.running,
     (error) => {
       logger.warn({ err: error }, "an idle database session was lost");
-      hub.doubt();
+      doubt();
     },
   );
   cleanup.defer(() => pools.close());
@@ -90,7 +100,10 @@ export async function startServer(
       readWindow(db, teamId, window, everything, "oldest_first", streamLimits.ringEntries),
     logger,
     onLag: (seconds, source) => metrics.feedLagSeconds.observe({ source }, seconds),
-    onRollback: () => metrics.logRollbacks.inc(),
+    onRollback: () => {
+      metrics.logRollbacks.inc();
+      notary?.doubt();
+    },
     ...(overrides.pollMs === undefined ? {} : { pollMs: overrides.pollMs }),
   });
   cleanup.defer(() => hub.close());
@@ -101,17 +114,33 @@ export async function startServer(
           db,
           logger,
           onHint: (teams) => void hub.look(teams),
-          onConnected: () => hub.doubt(),
+          onConnected: doubt,
         })
       : undefined;
   cleanup.defer(() => hints?.close());
+  const notary = createNotary(checkpoints, {
+    db,
+    logger,
+    metrics,
+    health,
+    intervalMs: config.checkpoints.intervalMs,
+    ...(overrides.recheckMs === undefined ? {} : { recheckMs: overrides.recheckMs }),
+  });
+  cleanup.defer(() => notary?.close(shutdownMs / 10));
   const onAppended = (entries: readonly Entry[]) => {
     hub.publish(entries);
     hints?.announce(entries);
+    notary?.appended(entries);
   };
+  const appendGuarded = (entries: readonly NewEntry[], options?: AppendOptions) =>
+    append(pools.write, entries, {
+      ...options,
+      ...(notary && { guard: (teamId, size) => notary.judge(teamId, size) }),
+    });
 
   const groupCommit = new GroupCommit({
-    append: (entries, options) => append(pools.write, entries, options),
+    append: appendGuarded,
+    refusal: (teamId) => notary?.refusal(teamId),
     onAppended,
     logger,
     oneTeamPerTransaction: config.oneTeamPerTransaction,
@@ -129,10 +158,7 @@ export async function startServer(
   });
   cleanup.defer(() => groupCommit.close(shutdownMs / 5));
 
-  const acts = new Acts({
-    append: (entries, options) => append(pools.write, entries, options),
-    onAppended,
-  });
+  const acts = new Acts({ append: appendGuarded, onAppended });
 
   const shutdown = new AbortController();
   const services: Services = {
@@ -143,6 +169,7 @@ export async function startServer(
     record: (entry, signal) => groupCommit.record(entry, signal),
     act: (entry, act, signal) => acts.run(entry, act, signal),
     makeId: () => randomUUIDv7() as EntryId,
+    ...(notary && { notary }),
     streams: new StreamCounter(config.streamsPerPrincipal),
     streamMaxAgeMs: config.streamMaxAgeMs,
     heartbeatMs: overrides.heartbeatMs ?? streamLimits.heartbeatMs,
@@ -150,7 +177,6 @@ export async function startServer(
     shutdown: shutdown.signal,
   };
 
-  const health = createHealth(apiServices.map((service) => service.typeName));
   cleanup.use(watchDatabase(() => db.query({ text: "SELECT 1" }), health, logger));
   const rewrite = (error: unknown, requestId: string) =>
     toConnectError(error, (unknown) => {
@@ -184,6 +210,8 @@ export async function startServer(
     fallback: httpRoutes({ health, registry: metrics.registry }),
     onError: (error) => logger.error({ err: error }, "an answer could not be sent"),
   });
+  // What contradicts a signed checkpoint is refused from the first call on.
+  await notary?.start();
   const listener = await listen({
     handler: withDrainGuard(withCors(rpc, config.corsOrigins), {
       stallMs: overrides.stallMs ?? streamLimits.stalledWriteMs,

@@ -18,8 +18,21 @@ export interface Appended {
   readonly entries: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>>;
   /** The entries appended now, by team and then sequence. */
   readonly appended: readonly Entry[];
-  /** Teams whose heads another transaction holds; nothing of theirs was appended. */
+  /** Teams to be tried again, whose heads others hold or the guard doubts; nothing was appended. */
   readonly busy: ReadonlySet<TeamId>;
+  /** Teams whose logs the guard refuses, and why; nothing was appended. */
+  readonly refused: ReadonlyMap<TeamId, Error>;
+}
+
+/**
+ * Judges a log by its size under the head's lock, before anything is appended to it: whether it may
+ * be, whether to come back later, or why not.
+ */
+export type LogGuard = (teamId: TeamId, size: bigint) => "append" | "wait" | Error;
+
+/** The guard wants to be asked again before anything is done along with an append to this log. */
+export class LogInDoubt extends Error {
+  override readonly name = "LogInDoubt";
 }
 
 /** How to append. */
@@ -28,6 +41,7 @@ export interface AppendOptions {
   readonly skipIfBusy?: ReadonlySet<TeamId>;
   /** What else belongs in the transaction, done once the heads are locked. */
   readonly alongside?: (session: pg.ClientBase) => Promise<void>;
+  readonly guard?: LogGuard;
 }
 
 /**
@@ -38,6 +52,8 @@ export interface AppendOptions {
  * When it resolves, PostgreSQL has said COMMIT. When it rejects with an SQLSTATE the transaction
  * was rolled back; when with a broken connection, it may have been committed: call again with
  * the same ids. SQLSTATE 55P03: a head is held by another transaction.
+ *
+ * @throws LogInDoubt, or what the guard refuses a log for, if something is to be done alongside.
  */
 export async function append(
   pool: pg.Pool,
@@ -63,7 +79,7 @@ export async function append(
 async function transact(
   session: pg.PoolClient,
   entries: readonly NewEntry[],
-  { skipIfBusy = new Set(), alongside }: AppendOptions,
+  { skipIfBusy = new Set(), alongside, guard }: AppendOptions,
 ): Promise<{ result: Appended; commit: string }> {
   const teams = [...new Set(entries.map((entry) => entry.teamId))].sort();
   const patient = teams.filter((team) => !skipIfBusy.has(team));
@@ -76,9 +92,15 @@ async function transact(
   // everything is read again with all heads locked.
   const { heads, now, recorded } =
     missing.length === 0 ? first : await createHeads(session, missing).then(read);
-  if (alongside !== undefined) await alongside(session);
+  const { logs, refused } =
+    guard === undefined ? { logs: heads, refused: none } : judge(heads, guard);
+  if (alongside !== undefined) {
+    for (const refusal of refused.values()) throw refusal;
+    if (logs.size < heads.size) throw new LogInDoubt("a log is in doubt");
+    await alongside(session);
+  }
 
-  const { appended, ends, tiles } = extendLogs(entries, heads, byTeamAndId(recorded), now);
+  const { appended, ends, tiles } = extendLogs(entries, logs, byTeamAndId(recorded), now);
   const statements: Promise<pg.QueryResult>[] = [];
   if (appended.length > 0) {
     statements.push(
@@ -92,10 +114,28 @@ async function transact(
     result: {
       entries: byTeamAndId([...recorded, ...appended]),
       appended,
-      busy: new Set(teams.filter((team) => !heads.has(team))),
+      busy: new Set(teams.filter((team) => !logs.has(team) && !refused.has(team))),
+      refused,
     },
     commit: answers.at(-1)?.command ?? "nothing",
   };
+}
+
+const none: ReadonlyMap<TeamId, Error> = new Map();
+
+/** The logs that may be appended to, and those that are refused. */
+function judge(
+  heads: ReadonlyMap<TeamId, LogEnd>,
+  guard: LogGuard,
+): { logs: ReadonlyMap<TeamId, LogEnd>; refused: ReadonlyMap<TeamId, Error> } {
+  const logs = new Map<TeamId, LogEnd>();
+  const refused = new Map<TeamId, Error>();
+  for (const [teamId, end] of heads) {
+    const verdict = guard(teamId, end.frontier.size);
+    if (verdict === "append") logs.set(teamId, end);
+    else if (verdict !== "wait") refused.set(teamId, verdict);
+  }
+  return { logs, refused };
 }
 
 interface Locked {

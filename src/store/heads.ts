@@ -1,5 +1,6 @@
 import type { TeamId } from "../ids.ts";
 import type { Millis } from "../log/entry.ts";
+import { frontierFrom } from "../log/extend.ts";
 import { timeText } from "../log/filter.ts";
 import { leafPrefixBytes, type Position } from "../log/position.ts";
 import { appendApplicationName, type Queryable } from "./pool.ts";
@@ -47,6 +48,54 @@ export async function readSizes(
     values: [teams],
   });
   return new Map(rows.map((row) => [row.team_id, row.size]));
+}
+
+/** The sizes of up to `limit` logs that have entries, those of the teams after the given one. */
+export async function readSizesAfter(
+  db: Queryable,
+  after: TeamId | undefined,
+  limit: number,
+): Promise<Map<TeamId, bigint>> {
+  const { rows } = await db.query<{ team_id: TeamId; size: bigint }>({
+    text: `SELECT team_id, size FROM control_plane.audit_log_heads
+      WHERE size > 0 AND ($1::uuid IS NULL OR team_id > $1::uuid) ORDER BY team_id LIMIT $2`,
+    values: [after ?? null, limit],
+  });
+  return new Map(rows.map((row) => [row.team_id, row.size]));
+}
+
+/** A log's size and root hash, as its head has them. */
+export interface TreeHead {
+  readonly size: bigint;
+  /** Undefined if the frontier stored is not one of a tree of this size: the head is damaged. */
+  readonly root: Uint8Array | undefined;
+}
+
+/** The committed heads of teams' trees; a team without one has that of the empty tree. */
+export async function readTreeHeads(
+  db: Queryable,
+  teams: readonly TeamId[],
+): Promise<(teamId: TeamId) => TreeHead> {
+  const { rows } = await db.query<{ team_id: TeamId; size: bigint; frontier: Buffer }>({
+    name: "tree-heads",
+    text: `SELECT team_id, size, frontier FROM control_plane.audit_log_heads
+      WHERE team_id = ANY($1::uuid[])`,
+    values: [teams],
+  });
+  const heads = new Map(
+    rows.map(({ team_id, size, frontier }) => [team_id, { size, root: rootOf(size, frontier) }]),
+  );
+  return (teamId) => heads.get(teamId) ?? { size: 0n, root: rootOf(0n, Buffer.alloc(0)) };
+}
+
+function rootOf(size: bigint, frontier: Buffer): Uint8Array | undefined {
+  if (frontier.length % 32 !== 0) return undefined;
+  try {
+    return frontierFrom(size, frontier).root();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Acts } from "../../src/ingest/acts.ts";
 import { actLimits } from "../../src/limits.ts";
+import { LogInDoubt } from "../../src/store/append.ts";
 import { newEntry, newTeam } from "../support/new-entry.ts";
 import { databaseError, FakeLog } from "./fake-log.ts";
 
@@ -63,4 +64,11 @@ test("an act whose call has ended by its turn is not done", async () => {
   (await log.next()).commit();
   await Promise.all([...runs, after, outcome]);
   expect(log.transactions).toHaveLength(actLimits.running + 1);
+});
+
+test("an act on a log that is in doubt is worth another try", async () => {
+  const log = new FakeLog();
+  const run = actsOver(log).run(newEntry(newTeam()), nothing, never);
+  (await log.next()).fail(new LogInDoubt("in doubt"));
+  await expect(run).rejects.toMatchObject({ reason: "DATABASE_UNAVAILABLE", retryDelayMs: 1_000 });
 });

@@ -8,8 +8,8 @@ import type { Appended, AppendOptions } from "../../src/store/append.ts";
 export interface FakeTransaction {
   readonly entries: readonly NewEntry[];
   readonly skipIfBusy: ReadonlySet<TeamId>;
-  /** Says COMMIT, but for teams whose heads others hold. */
-  commit(busy?: Iterable<TeamId>): void;
+  /** Says COMMIT, but for teams whose heads others hold, or whose logs are refused. */
+  commit(busy?: Iterable<TeamId>, refused?: ReadonlyMap<TeamId, Error>): void;
   fail(error: Error): void;
 }
 
@@ -34,9 +34,9 @@ export class FakeLog {
     this.transactions.push({
       entries,
       skipIfBusy,
-      commit: (busy = []) => {
+      commit: (busy = [], refused = new Map()) => {
         this.inFlight.delete(entries);
-        resolve(this.#store(entries, new Set(busy)));
+        resolve(this.#store(entries, new Set(busy), refused));
       },
       fail: (error) => {
         this.inFlight.delete(entries);
@@ -60,11 +60,15 @@ export class FakeLog {
     }
   }
 
-  #store(entries: readonly NewEntry[], busy: ReadonlySet<TeamId>): Appended {
+  #store(
+    entries: readonly NewEntry[],
+    busy: ReadonlySet<TeamId>,
+    refused: ReadonlyMap<TeamId, Error>,
+  ): Appended {
     const appended: Entry[] = [];
     const found = new Map<TeamId, Map<EntryId, Entry>>();
     for (const entry of entries) {
-      if (busy.has(entry.teamId)) continue;
+      if (busy.has(entry.teamId) || refused.has(entry.teamId)) continue;
       let stored = this.committed.find((e) => e.teamId === entry.teamId && e.id === entry.id);
       if (stored === undefined) {
         stored = this.#recorded(entry);
@@ -74,7 +78,7 @@ export class FakeLog {
       const ids = found.get(entry.teamId) ?? new Map<EntryId, Entry>();
       found.set(entry.teamId, ids.set(entry.id, stored));
     }
-    return { entries: found, appended, busy };
+    return { entries: found, appended, busy, refused };
   }
 
   #recorded(entry: NewEntry): Entry {

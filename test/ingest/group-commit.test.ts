@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import type { AuditError } from "../../src/errors.ts";
+import { AuditError } from "../../src/errors.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
 import { newEntry, newTeam } from "../support/new-entry.ts";
 import { databaseError, FakeLog, groupCommitOver } from "./fake-log.ts";
@@ -375,4 +375,33 @@ test("a head that contradicts itself fails its own team only", async () => {
     } else transaction.commit();
   }
   expect(await Promise.all(calls)).toEqual(["INTERNAL", 1n]);
+});
+
+test("a team whose log is refused in a transaction fails alone, with the reason", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const [bad, good] = [newTeam(), newTeam()];
+  const calls = [bad, good, bad].map((team) => outcome(queue.record(newEntry(team), never)));
+  const refusal = new AuditError("LOG_CONTRADICTS_CHECKPOINT", "rolled back");
+  (await log.next()).commit([], new Map([[bad, refusal]]));
+  expect(await Promise.all(calls)).toEqual([refusal.reason, 1n, refusal.reason]);
+  // Nothing of it waits: the next call is a transaction of its own.
+  const again = queue.record(newEntry(bad), never);
+  (await log.next()).commit();
+  expect((await again).sequence).toBe(1n);
+});
+
+test("a call for a team whose log is known to be refused does not wait for a transaction", async () => {
+  const log = new FakeLog();
+  const [bad, good] = [newTeam(), newTeam()];
+  const refusal = new AuditError("LOG_CONTRADICTS_CHECKPOINT", "rolled back");
+  const queue = groupCommitOver(log.append, {
+    refusal: (team) => (team === bad ? refusal : undefined),
+  });
+  expect(await outcome(queue.record(newEntry(bad), never))).toBe(refusal.reason);
+  const call = queue.record(newEntry(good), never);
+  const { entries, commit } = await log.next();
+  expect(entries.map(({ teamId }) => teamId)).toEqual([good]);
+  commit();
+  await call;
 });

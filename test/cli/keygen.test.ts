@@ -1,0 +1,94 @@
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { formatVerifierKey } from "../../src/log/note.ts";
+import { formatSigningKey, makeSigningKey, parseSigningKey } from "../../src/log/signing-key.ts";
+import { useCli } from "../support/cli.ts";
+
+const cli = useCli();
+
+/** What two labelled lines say. */
+function keysIn(stdout: string): { privateKey: string; verifierKey: string } {
+  const lines = /^private key: {2}(\S+)\nverifier key: (\S+)\n$/.exec(stdout);
+  return { privateKey: lines?.[1] ?? "", verifierKey: lines?.[2] ?? "" };
+}
+
+describe("keygen", () => {
+  test("prints a private key, new each time, and the key that verifies its signatures", async () => {
+    const [first, second] = await Promise.all([cli.annals(["keygen"]), cli.annals(["keygen"])]);
+    const { privateKey, verifierKey } = keysIn(first.stdout);
+    const { verifier } = parseSigningKey(privateKey);
+    expect(verifier.name).toBe("localhost/annals");
+    expect(formatVerifierKey(verifier)).toBe(verifierKey);
+    expect(keysIn(second.stdout).privateKey).not.toBe(privateKey);
+    expect(first).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("names the key as it is told, or as CHECKPOINT_ORIGIN says", async () => {
+    const env = { CHECKPOINT_ORIGIN: "logs.example.com/eu" };
+    const byEnv = await cli.annals(["keygen"], env);
+    expect(keysIn(byEnv.stdout).verifierKey).toMatch(/^logs\.example\.com\/eu\+[0-9a-f]{8}\+/);
+    const byFlag = await cli.annals(["keygen", "--origin", "audit.example.com"], env);
+    expect(keysIn(byFlag.stdout).verifierKey).toMatch(/^audit\.example\.com\+/);
+  });
+
+  test.each(["", "two words", "a+b", "tab\there"])("refuses the name %j", async (name) => {
+    const { code, stdout, stderr } = await cli.annals(["keygen", "--origin", name]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^annals: --origin: /);
+  });
+
+  test("writes the private key to a file for its owner only, and never over another", async () => {
+    const file = join(cli.cwd, "key");
+    const args = ["keygen", "--out", file];
+    const { code, stdout, stderr } = await cli.annals(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const text = await readFile(file, "utf8");
+    expect(formatVerifierKey(parseSigningKey(text.trim()).verifier)).toBe(stdout.trim());
+    expect(stdout).not.toContain("PRIVATE");
+    const again = await cli.annals(args);
+    expect(again).toMatchObject({ code: 2, stdout: "" });
+    expect(again.stderr).toContain("exists already");
+    expect(await readFile(file, "utf8")).toBe(text);
+  });
+});
+
+describe("keygen --public prints the verifier key", () => {
+  const key = makeSigningKey("audit.example.com");
+  const verifierKey = `${formatVerifierKey(key.verifier)}\n`;
+
+  test("of CHECKPOINT_KEY", async () => {
+    const env = { CHECKPOINT_KEY: formatSigningKey(key) };
+    expect(await cli.annals(["keygen", "--public"], env)).toEqual({
+      code: 0,
+      stdout: verifierKey,
+      stderr: "",
+    });
+  });
+
+  test("of CHECKPOINT_KEY_FILE, in production too", async () => {
+    await writeFile(join(cli.cwd, "key"), `${formatSigningKey(key)}\n`);
+    const env = { NODE_ENV: "production", CHECKPOINT_KEY_FILE: "key", CHECKPOINT_STORE: "store" };
+    expect((await cli.annals(["keygen", "--public"], env)).stdout).toBe(verifierKey);
+  });
+
+  test("of the key that a server has made in its data directory", async () => {
+    await mkdir(join(cli.cwd, "data"));
+    await writeFile(join(cli.cwd, "data", "signing-key"), `${formatSigningKey(key)}\n`);
+    expect((await cli.annals(["keygen", "--public"])).stdout).toBe(verifierKey);
+  });
+
+  test.each<[string, string[], Record<string, string>]>([
+    ["no key is configured", [], {}],
+    ["no key is configured in production", [], { NODE_ENV: "production" }],
+    ["the key is none", [], { CHECKPOINT_KEY: "PRIVATE+KEY+a+00000000+c2VjcmV0" }],
+    ["a name is given", ["--origin", "a"], { CHECKPOINT_KEY: formatSigningKey(key) }],
+  ])("and fails if %s, making nothing", async (_, args, env) => {
+    const { code, stdout, stderr } = await cli.annals(["keygen", "--public", ...args], env);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^annals: /);
+    expect(stderr).not.toContain("c2VjcmV0");
+    await expect(stat(join(cli.cwd, "data"))).rejects.toThrow("ENOENT");
+  });
+});
