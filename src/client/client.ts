@@ -3,6 +3,7 @@ import { type Client, createClient, type Interceptor, type Transport } from "@co
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { AuditService } from "../../gen/audit/v1/audit_service_pb.ts";
 import { KeyService } from "../../gen/audit/v1/key_service_pb.ts";
+import { ProofService } from "../../gen/audit/v1/proof_service_pb.ts";
 
 /** Where to call, and as whom. */
 export interface AuditClientOptions {
@@ -22,6 +23,7 @@ export interface AuditClientOptions {
 export interface AuditClient extends Disposable {
   audit: Client<typeof AuditService>;
   keys: Client<typeof KeyService>;
+  proofs: Client<typeof ProofService>;
   /** Closes the connection; calls and streams still open fail with CANCELED. */
   close(): void;
 }
@@ -54,6 +56,7 @@ export function createAuditClient(options: AuditClientOptions): AuditClient {
   return {
     audit: createClient(AuditService, transport),
     keys: createClient(KeyService, transport),
+    proofs: createClient(ProofService, transport),
     close,
     [Symbol.dispose]: close,
   };

@@ -76,7 +76,7 @@ export function entryToJson(entry: AuditEntry): EntryJson {
  * server can judge (ids, limits) is left to it.
  */
 export function entryFromJson(value: unknown): AuditEntry {
-  const json = object(value, "entry");
+  const json = jsonObject(value, "entry");
   refuseUnknown(json, "", entryFields);
   const init: MessageInitShape<typeof AuditEntrySchema> = {
     id: text(json, "id"),
@@ -87,7 +87,7 @@ export function entryFromJson(value: unknown): AuditEntry {
     const actor = part(json, "actor", ["type", "id", "name"]);
     init.actor = { id: text(actor, "id", "actor."), name: text(actor, "name", "actor.") };
     if (actor.type !== undefined) {
-      init.actor.type = word(actorTypes, text(actor, "type", "actor."), "actor.type");
+      init.actor.type = wordValue(actorTypes, text(actor, "type", "actor."), "actor.type");
     }
   }
   if (json.resource !== undefined) {
@@ -107,9 +107,11 @@ export function entryFromJson(value: unknown): AuditEntry {
       traceId: text(context, "traceId", "context."),
     };
   }
-  if (json.scope !== undefined) init.scope = word(scopes, text(json, "scope"), "scope");
-  if (json.status !== undefined) init.status = word(statuses, text(json, "status"), "status");
-  if (json.metadata !== undefined) init.metadata = object(json.metadata, "metadata") as JsonObject;
+  if (json.scope !== undefined) init.scope = wordValue(scopes, text(json, "scope"), "scope");
+  if (json.status !== undefined) init.status = wordValue(statuses, text(json, "status"), "status");
+  if (json.metadata !== undefined) {
+    init.metadata = jsonObject(json.metadata, "metadata") as JsonObject;
+  }
   if (json.occurTime !== undefined) {
     const ms = parseInstant(text(json, "occurTime"));
     if (ms === undefined) throw new EntryJsonError("occurTime: must be an RFC 3339 time");
@@ -138,7 +140,8 @@ function present<T extends object>(fields: T): Present<T> {
   ) as Present<T>;
 }
 
-function object(value: unknown, path: string): Record<string, unknown> {
+/** The value as an object. @throws EntryJsonError if it is none. */
+export function jsonObject(value: unknown, path: string): Record<string, unknown> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new EntryJsonError(`${path}: must be a JSON object`);
   }
@@ -146,7 +149,7 @@ function object(value: unknown, path: string): Record<string, unknown> {
 }
 
 function part(json: Record<string, unknown>, name: string, fields: readonly string[]) {
-  const value = object(json[name], name);
+  const value = jsonObject(json[name], name);
   refuseUnknown(value, `${name}.`, fields);
   return value;
 }
@@ -164,7 +167,8 @@ function text(json: Record<string, unknown>, name: string, prefix = ""): string 
   return value;
 }
 
-function word<E extends number>(
+/** The enum value of a word. @throws EntryJsonError if it is none of the vocabulary. */
+export function wordValue<E extends number>(
   vocabulary: { words: readonly string[]; value(word: string): E },
   value: string,
   path: string,

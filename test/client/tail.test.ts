@@ -4,8 +4,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { type AuditClient, createAuditClient } from "../../src/client/client.ts";
+import type { StreamFields } from "../../src/client/follow.ts";
+import type { ConnectionState } from "../../src/client/retry.ts";
 import { SeenEntries } from "../../src/client/seen-entries.ts";
-import { type TailOptions, type TailRequest, type TailState, tail } from "../../src/client/tail.ts";
+import { type TailOptions, tail } from "../../src/client/tail.ts";
 import { FakeService, message, OTHER_TEAM, TEAM, TOKEN } from "../support/fake-service.ts";
 
 const BEGINNING = { start: { case: "beginning", value: {} } } as const;
@@ -13,7 +15,7 @@ const BEGINNING = { start: { case: "beginning", value: {} } } as const;
 let fake: FakeService;
 let client: AuditClient;
 let controller: AbortController;
-let states: TailState[];
+let states: ConnectionState[];
 let following: Promise<unknown>[];
 
 beforeEach(async () => {
@@ -32,7 +34,7 @@ afterEach(async () => {
 });
 
 /** Starts a tail; what it delivers is in `seen`, in order, as `team's last digit/sequence`. */
-function follow(request: TailRequest = BEGINNING, options: Partial<TailOptions> = {}) {
+function follow(request: StreamFields = BEGINNING, options: Partial<TailOptions> = {}) {
   const seen: string[] = [];
   const done = (async () => {
     const entries = tail(client.audit, request, {
