@@ -33,21 +33,30 @@ export function withConnection(command: Command): Command {
 
 /** The clients for the flags. The caller closes them. Throws UsageError and NoCredentialError. */
 export async function connect(flags: ConnectionFlags): Promise<AuditClient> {
-  const url = URL.canParse(flags.url) ? new URL(flags.url) : undefined;
-  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw new UsageError(`--url: ${JSON.stringify(flags.url)} is not an http or https address`);
-  }
+  const url = serverUrl(flags);
   if (flags.token) return createAuditClient({ baseUrl: url.href, token: flags.token });
   const token = () => developmentToken(url);
   await token();
   return createAuditClient({ baseUrl: url.href, token });
 }
 
+/** The server's address. Throws UsageError. */
+export function serverUrl(flags: Pick<ConnectionFlags, "url">): URL {
+  const url = URL.canParse(flags.url) ? new URL(flags.url) : undefined;
+  if (url?.protocol === "http:" || url?.protocol === "https:") return url;
+  throw new UsageError(`--url: ${JSON.stringify(flags.url)} is not an http or https address`);
+}
+
+/** Whether a server at this address runs on this machine, so that DATA_DIR may be its own. */
+export function isThisMachine(url: URL): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\])$/.test(url.hostname);
+}
+
 /** Read anew for every call: a restarted server may have written another. */
 async function developmentToken(url: URL): Promise<string> {
   const path = join(process.env.DATA_DIR || "data", "dev-token");
   const advice = "give --token or set ANNALS_TOKEN";
-  if (!/^(localhost|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\])$/.test(url.hostname)) {
+  if (!isThisMachine(url)) {
     throw new NoCredentialError(`no credential for ${url.host}: ${advice}`);
   }
   try {

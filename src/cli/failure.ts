@@ -19,6 +19,11 @@ export class ReportedFailure extends Error {
   override readonly name = "ReportedFailure";
 }
 
+/** What was to be verified is not what it claims to be. */
+export class VerificationFailure extends Error {
+  override readonly name = "VerificationFailure";
+}
+
 /** The exit codes, for `--help`. */
 export const exitCodeHelp = `
 Exit codes:
@@ -27,12 +32,14 @@ Exit codes:
   2  wrong usage or configuration
   3  not authorised: no credential, a bad one, or one that may not do this
   4  not found
-  5  unavailable: the server cannot be reached or is overloaded; try again`;
+  5  unavailable: the server cannot be reached or is overloaded; try again
+  6  verification failed: a log, an export or a proof is not what it claims to be`;
 
 /** The exit code that goes with an error. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError || error instanceof UnknownWordError) return 2;
   if (error instanceof NoCredentialError) return 3;
+  if (error instanceof VerificationFailure) return 6;
   if (error instanceof Error && error.name === "ConfigError") return 2;
   if (!(error instanceof ConnectError)) return 1;
   switch (error.code) {

@@ -3,9 +3,10 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Command } from "commander";
 import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
 import { type EntryJson, entryToJson } from "../client/entry-json.ts";
+import { plainJson } from "../client/plain-json.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { print, styled } from "./output.ts";
-import { plainJson, plainText } from "./plain-text.ts";
+import { plainText } from "./plain-text.ts";
 import { localTime } from "./time.ts";
 
 /** The command. */
@@ -21,15 +22,23 @@ async function get(entry: string, flags: ConnectionFlags & { json?: boolean }): 
   using client = await connect(flags);
   const response = await client.audit.get({
     teamId: flags.team ?? "",
-    key: /^\d{1,19}$/.test(entry)
-      ? { case: "sequence", value: BigInt(entry) }
-      : { case: "id", value: entry },
+    key: entryKey(entry),
   });
   if (!response.entry) return;
-  await print(flags.json ? `${plainJson(entryToJson(response.entry))}\n` : details(response.entry));
+  await print(
+    flags.json ? `${plainJson(entryToJson(response.entry))}\n` : entryText(response.entry),
+  );
 }
 
-function details(entry: AuditEntry): string {
+/** Which entry to ask for, by an id or a number as one types them. */
+export function entryKey(text: string) {
+  return /^\d{1,19}$/.test(text)
+    ? ({ case: "sequence", value: BigInt(text) } as const)
+    : ({ case: "id", value: text } as const);
+}
+
+/** All fields of an entry, a line each, for people. */
+export function entryText(entry: AuditEntry): string {
   const json = entryToJson(entry);
   const { recordTime, occurTime } = entry;
   const local = (text: string | undefined, ms: number | undefined) =>

@@ -3,11 +3,12 @@ import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf
 import { Command } from "commander";
 import type { ApiKey, ApiKeyGrant } from "../../gen/audit/v1/key_service_pb.ts";
 import { timeText } from "../client/entry-json.ts";
+import { plainJson } from "../client/plain-json.ts";
 import { apiKeyGrants } from "../client/words.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { wordValue } from "./filter.ts";
 import { print, styled, warn } from "./output.ts";
-import { fitText, plainJson, plainText, textWidth } from "./plain-text.ts";
+import { fitText, plainText, textWidth } from "./plain-text.ts";
 import { localTime, parseSpan } from "./time.ts";
 
 interface KeyFlags extends ConnectionFlags {

@@ -2,12 +2,13 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { ListOrder } from "../../gen/audit/v1/audit_service_pb.ts";
 import { entryToJson } from "../client/entry-json.ts";
+import { plainJson } from "../client/plain-json.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { entryTable } from "./entry-table.ts";
 import { UsageError } from "./failure.ts";
 import { filterOf, withFilter } from "./filter.ts";
 import { outputWidth, print, warn } from "./output.ts";
-import { plainJson } from "./plain-text.ts";
+
 import { parseTime } from "./time.ts";
 
 const maxPageSize = 200;

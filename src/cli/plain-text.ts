@@ -1,26 +1,10 @@
 /** Text that others chose, made fit for a terminal: it shows, and is never obeyed. */
 
-/**
- * Control characters (C0, DEL, C1: they begin escape sequences), what reverses or hides text
- * (bidirectional controls, zero-width spaces) and what breaks lines.
- */
-const unsafe =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
-
-const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+import { escapeUnsafe } from "../client/plain-json.ts";
 
 /** The text on one line, with unsafe characters as `\u001b`. */
 export function plainText(text: string): string {
-  return text.toWellFormed().replace(unsafe, escaped);
-}
-
-/** JSON on one line (or indented), safe to show on a terminal and equal in meaning. */
-export function plainJson(value: unknown, indent?: number): string {
-  const json = JSON.stringify(value, undefined, indent);
-  return indent === undefined
-    ? json.replace(unsafe, escaped)
-    : json.replace(unsafe, (char) => (char === "\n" ? char : escaped(char)));
+  return escapeUnsafe(text.toWellFormed());
 }
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });

@@ -6,13 +6,14 @@ import type { AuditService, RecordError } from "../../gen/audit/v1/audit_service
 import { type AuditEntry, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
 import { backoffMs, pause } from "../client/backoff.ts";
 import { EntryJsonError, entryFromJson, entryToJson } from "../client/entry-json.ts";
+import { plainJson } from "../client/plain-json.ts";
 import { type ConnectionFlags, connect } from "./connection.ts";
 import { newEntryId } from "./entry-id.ts";
 import { codeName, exitCodeOf, ReportedFailure } from "./failure.ts";
 import { parseJson } from "./json-input.ts";
 import { type InputLine, lineGroups } from "./lines.ts";
 import { print, warn } from "./output.ts";
-import { plainJson, plainText } from "./plain-text.ts";
+import { plainText } from "./plain-text.ts";
 
 /** What one RecordBatch takes: 500 entries and 4 MiB, with room for the envelope. */
 const maxBatchEntries = 500;

@@ -10,6 +10,7 @@ import type {
   EntryStatus,
 } from "../../gen/audit/v1/entry_pb.ts";
 import { entryToJson } from "../client/entry-json.ts";
+import { plainJson } from "../client/plain-json.ts";
 import { actorTypes, scopes, statuses, type Vocabulary } from "../client/words.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { newEntryId } from "./entry-id.ts";
@@ -17,7 +18,7 @@ import { exitCodeOf, UsageError } from "./failure.ts";
 import { wordValue } from "./filter.ts";
 import { parseJson } from "./json-input.ts";
 import { print, warn } from "./output.ts";
-import { plainJson, plainText } from "./plain-text.ts";
+import { plainText } from "./plain-text.ts";
 import { recordLines } from "./record-lines.ts";
 import { parseTime } from "./time.ts";
 

@@ -2,16 +2,19 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Command } from "commander";
 import { entryToJson } from "../client/entry-json.ts";
+import type { StreamFields } from "../client/follow.ts";
+import { plainJson } from "../client/plain-json.ts";
 import { SeenEntries } from "../client/seen-entries.ts";
-import { type TailRequest, type TailState, tail } from "../client/tail.ts";
+import { tail } from "../client/tail.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
+import { connectionNotices } from "./connection-notices.ts";
 import { readCursorFile, writeCursorFile } from "./cursor-file.ts";
 import { entryTable } from "./entry-table.ts";
-import { headline, UsageError } from "./failure.ts";
+import { UsageError } from "./failure.ts";
 import { filterOf, withFilter } from "./filter.ts";
 import { positiveInteger, teamOf } from "./list.ts";
-import { outputWidth, print, warn } from "./output.ts";
-import { plainJson, plainText } from "./plain-text.ts";
+import { outputWidth, print } from "./output.ts";
+
 import { untilInterrupted } from "./signals.ts";
 import { parseTime } from "./time.ts";
 
@@ -51,7 +54,7 @@ async function follow(flags: TailFlags, teamId: string): Promise<void> {
   const seen = saved?.seen ?? new SeenEntries();
   const start = startOf(saved ? { after: saved.cursor } : flags);
   const filter = filterOf(flags);
-  const request: TailRequest = {
+  const request: StreamFields = {
     teamId,
     allTeams: flags.allTeams ?? false,
     stopAtHead: flags.stopAtHead ?? false,
@@ -80,7 +83,7 @@ async function follow(flags: TailFlags, teamId: string): Promise<void> {
 
 function startOf(
   flags: Pick<TailFlags, "fromBeginning" | "last" | "since" | "after">,
-): TailRequest["start"] {
+): StreamFields["start"] {
   const { fromBeginning, last, since, after } = flags;
   const given = [fromBeginning, last, since, after].filter((value) => value !== undefined);
   if (given.length > 1) {
@@ -91,18 +94,4 @@ function startOf(
   if (since !== undefined) return { case: "fromTime", value: timestampFromMs(since) };
   if (after !== undefined) return { case: "afterCursor", value: after };
   return undefined;
-}
-
-/** Says once that the connection is lost, and once that it is back. */
-function connectionNotices(url: string): (state: TailState) => void {
-  let down = false;
-  return (state) => {
-    if (state.connected) {
-      if (down) warn("annals: connected again");
-    } else if (!down) {
-      const reason = plainText(headline(state.error));
-      warn(`annals: not connected to ${url} (${reason}); trying again`);
-    }
-    down = !state.connected;
-  };
 }

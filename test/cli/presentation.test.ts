@@ -4,8 +4,9 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { ActorType, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
 import { entryTable } from "../../src/cli/entry-table.ts";
 import { lineGroups } from "../../src/cli/lines.ts";
-import { fitText, plainJson, plainText, textWidth } from "../../src/cli/plain-text.ts";
+import { fitText, plainText, textWidth } from "../../src/cli/plain-text.ts";
 import { parseSpan, parseTime } from "../../src/cli/time.ts";
+import { plainJson } from "../../src/client/plain-json.ts";
 
 afterEach(() => vi.useRealTimers());
 

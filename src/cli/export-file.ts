@@ -1,0 +1,178 @@
+/** A file that an export grows in, and what it takes to go on after an interruption. */
+import { access, type FileHandle, open, rename, rm } from "node:fs/promises";
+import { replaceFile, syncDirectory } from "./atomic-file.ts";
+import { UsageError } from "./failure.ts";
+import { type FileLock, lockFile } from "./file-lock.ts";
+import { readIfThere } from "./missing-file.ts";
+
+/** How far an export is: what the next run needs besides the file itself. */
+export interface ExportState {
+  /** What was asked for: the same text for the same export. */
+  readonly asked: string;
+  /** What it is filtered by, in the API's JSON, times as they were understood at first. */
+  readonly filter?: unknown;
+  /** The checkpoint that it is to reach: a signed note. */
+  readonly goal: string;
+  /** A position of the stream at or before what was written last; empty for the beginning. */
+  readonly cursor: string;
+  /** The last sequence that was written or passed over, in decimal. */
+  readonly last: string;
+  readonly entries: number;
+  readonly withheld: number;
+  /** The frontier of the tree up to there in base64, of a complete export. */
+  readonly hashes: readonly string[];
+  /** An erased entry was written whose erasure was not. */
+  readonly unexplained: boolean;
+}
+
+interface SavedState {
+  readonly version: 1;
+  /** How much of the file the state tells of. */
+  readonly bytes: number;
+  readonly state: ExportState;
+}
+
+/**
+ * `<path>.part` with its state beside it, locked against a second run. What was written after the
+ * last `save` is cut off by the next run.
+ */
+export class ExportFile implements AsyncDisposable {
+  /** Where it grows. */
+  readonly part: string;
+  /** What an earlier run has left. */
+  readonly saved: ExportState | undefined;
+  readonly #path: string;
+  readonly #lock: FileLock;
+  readonly #file: FileHandle;
+  #bytes: number;
+
+  private constructor(path: string, lock: FileLock, file: FileHandle, saved?: SavedState) {
+    this.part = partOf(path);
+    this.saved = saved?.state;
+    this.#path = path;
+    this.#lock = lock;
+    this.#file = file;
+    this.#bytes = saved?.bytes ?? 0;
+  }
+
+  /**
+   * Opens what an earlier run of the same export has left, or begins anew.
+   *
+   * @throws UsageError if `path` exists, or another export is there or is running, or the parts do
+   *   not fit. With `restart` only the running one is respected.
+   */
+  static async open(path: string, asked: string, restart: boolean): Promise<ExportFile> {
+    const part = partOf(path);
+    if (!restart && (await exists(path))) {
+      throw new UsageError(`${path} exists already: --restart replaces it in the end`);
+    }
+    const lock = await lockFile(`${part}.lock`, 0);
+    if (!lock) throw new UsageError(`another export is writing ${part}`);
+    try {
+      if (restart) await rm(stateOf(path), { force: true });
+      const saved = await readState(path);
+      if (!saved && !restart && (await exists(part))) {
+        throw new UsageError(`${part} is there without its state: --restart begins anew`);
+      }
+      if (saved && saved.state.asked !== asked) {
+        throw new UsageError(
+          `${part} is of another export: ${saved.state.asked}\n` +
+            `not of this one: ${asked}\n--restart begins anew`,
+        );
+      }
+      return new ExportFile(path, lock, await openPart(part, saved?.bytes ?? 0), saved);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async write(text: string): Promise<void> {
+    if (text === "") return;
+    const bytes = Buffer.from(text);
+    await this.#file.writeFile(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** Makes what was written last, and the state that goes with it. */
+  async save(state: ExportState): Promise<void> {
+    await this.#file.datasync();
+    const saved: SavedState = { version: 1, bytes: this.#bytes, state };
+    await replaceFile(stateOf(this.#path), `${JSON.stringify(saved)}\n`);
+  }
+
+  /** Gives the whole file its name. */
+  async finish(): Promise<void> {
+    await this.#file.sync();
+    await rename(this.part, this.#path);
+    await syncDirectory(this.#path);
+    await rm(stateOf(this.#path), { force: true });
+    await this.#lock.remove();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close();
+    this.#lock[Symbol.dispose]();
+  }
+}
+
+function partOf(path: string): string {
+  return `${path}.part`;
+}
+
+function stateOf(path: string): string {
+  return `${path}.part.state`;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The file, to be written on from its first `bytes`; the rest is cut off. */
+async function openPart(part: string, bytes: number): Promise<FileHandle> {
+  const file = await open(part, "a", 0o600);
+  try {
+    const { size } = await file.stat();
+    if (size < bytes)
+      throw new UsageError(`${part} is shorter than its state: --restart begins anew`);
+    await file.truncate(bytes);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readState(path: string): Promise<SavedState | undefined> {
+  const text = await readIfThere(stateOf(path));
+  if (text === undefined) return undefined;
+  const saved = parseState(text);
+  if (saved) return saved;
+  throw new UsageError(`${stateOf(path)} is damaged: --restart begins anew`);
+}
+
+function parseState(text: string): SavedState | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const { version, bytes, state } = (value ?? {}) as Partial<SavedState>;
+  const isCount = (each: unknown) => Number.isSafeInteger(each) && Number(each) >= 0;
+  if (version !== 1 || !isCount(bytes) || typeof state !== "object" || state === null) {
+    return undefined;
+  }
+  const { asked, goal, cursor, last, entries, withheld, hashes, unexplained } = state;
+  const isWhole =
+    [asked, goal, cursor, last].every((each) => typeof each === "string") &&
+    /^\d{1,19}$/.test(last) &&
+    [entries, withheld].every(isCount) &&
+    Array.isArray(hashes) &&
+    hashes.every((each) => typeof each === "string") &&
+    typeof unexplained === "boolean";
+  return isWhole ? { version, bytes: Number(bytes), state } : undefined;
+}

@@ -1,0 +1,103 @@
+/** The shapes that an export is written in. */
+import { stringify } from "csv-stringify/sync";
+import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
+import { type EntryJson, entryToJson } from "../client/entry-json.ts";
+import {
+  type ExportEnd,
+  type ExportedProof,
+  type ExportHeader,
+  type ExportLine,
+  formatExportLine,
+} from "../client/export-lines.ts";
+import { isEntry, type LogPosition } from "../client/log-reader.ts";
+import { plainJson } from "../client/plain-json.ts";
+import type { WalkState } from "../client/verify/walk.ts";
+import { plainText } from "./plain-text.ts";
+
+/** A position, and in a filtered export its proof. */
+export interface ExportedPosition {
+  readonly position: LogPosition;
+  readonly proof?: ExportedProof;
+}
+
+/** Text for each part of an export, with line ends. */
+export interface ExportFormat {
+  header(header: ExportHeader): string;
+  /** Before the first position of a log that no longer holds what was before it. */
+  pruned(start: WalkState): string;
+  positions(positions: readonly ExportedPosition[]): string;
+  end(end: ExportEnd): string;
+}
+
+/** For programs and verification: see docs/decisions/0015. */
+export const ndjson: ExportFormat = {
+  header: (header) => `${formatExportLine({ kind: "header", header })}\n`,
+  pruned: ({ size, hashes }) => `${formatExportLine({ kind: "pruned", size, hashes })}\n`,
+  positions: (positions) => positions.map((each) => `${formatExportLine(lineOf(each))}\n`).join(""),
+  end: (end) => `${formatExportLine({ kind: "end", end })}\n`,
+};
+
+function lineOf({ position, proof }: ExportedPosition): ExportLine {
+  if (isEntry(position)) return { kind: "entry", entry: position, ...(proof && { proof }) };
+  const { sequence, leafHash } = position;
+  return { kind: "withheld", sequence, leafHash };
+}
+
+/** The columns of a CSV export, in their order, and what stands in them. */
+const columns: readonly (readonly [name: string, cell: (entry: EntryJson) => unknown])[] = [
+  ["sequence", (entry) => entry.sequence],
+  ["record_time", (entry) => entry.recordTime],
+  ["occur_time", (entry) => entry.occurTime],
+  ["actor_type", (entry) => entry.actor?.type],
+  ["actor_id", (entry) => entry.actor?.id],
+  ["actor_name", (entry) => entry.actor?.name],
+  ["action", (entry) => entry.action],
+  ["resource_type", (entry) => entry.resource?.type],
+  ["resource_id", (entry) => entry.resource?.id],
+  ["resource_name", (entry) => entry.resource?.name],
+  ["status", (entry) => entry.status],
+  ["scope", (entry) => entry.scope],
+  ["ip_address", (entry) => entry.context?.ipAddress],
+  ["user_agent", (entry) => entry.context?.userAgent],
+  ["request_id", (entry) => entry.context?.requestId],
+  ["trace_id", (entry) => entry.context?.traceId],
+  ["metadata", (entry) => entry.metadata && plainJson(entry.metadata)],
+  ["details_state", (entry) => entry.detailsState],
+  ["recorder_type", (entry) => entry.recorder?.type],
+  ["recorder_id", (entry) => entry.recorder?.id],
+  ["id", (entry) => entry.id],
+  ["team_id", (entry) => entry.teamId],
+];
+
+/**
+ * For people and spreadsheets: UTF-8 with a byte order mark, which Excel needs to see that it is;
+ * every cell quoted, so that no other separator than the comma can part it.
+ */
+export const csv: ExportFormat = {
+  header: () => `\ufeff${records([columns.map(([name]) => name)])}`,
+  pruned: () => "",
+  positions: (positions) =>
+    records(positions.flatMap(({ position }) => (isEntry(position) ? [cellsOf(position)] : []))),
+  end({ checkpoint, entries, withheld }) {
+    const cells = ["#checkpoint", checkpoint, `${entries} entries`, `${withheld} not readable`];
+    return records([[...cells, ...Array<string>(columns.length - cells.length).fill("")]]);
+  },
+};
+
+function records(rows: string[][]): string {
+  return stringify(rows, { quoted: true, quoted_empty: true });
+}
+
+function cellsOf(entry: AuditEntry): string[] {
+  const json = entryToJson(entry);
+  return columns.map(([, cell]) => textCell(String(cell(json) ?? "")));
+}
+
+/** What a spreadsheet takes for a formula, also behind white space: ASCII signs, full-width ones. */
+const formulaStart = /^[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]/u;
+
+/** A cell that is shown as it is: nothing in it that a terminal obeys, and no formula. */
+function textCell(text: string): string {
+  const plain = plainText(text);
+  return formulaStart.test(plain) ? `'${plain}` : plain;
+}

@@ -1,0 +1,206 @@
+/** Reading a log into an export, from wherever an earlier run has left it. */
+import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
+import type { AuditClient } from "../client/client.ts";
+import type { ExportHeader } from "../client/export-lines.ts";
+import type { StreamFields } from "../client/follow.ts";
+import { isEntry, LogReader } from "../client/log-reader.ts";
+import { type RetryOptions, retrying } from "../client/retry.ts";
+import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
+import { VerificationError } from "../client/verify/fault.ts";
+import { base64, fromBase64 } from "../log/base64.ts";
+import type { ExportFile, ExportState } from "./export-file.ts";
+import type { ExportedPosition, ExportFormat } from "./export-format.ts";
+import type { OpenLog } from "./open-log.ts";
+import { floorStart } from "./verify-log.ts";
+import { step } from "./verify-step.ts";
+
+/** An export to be made, or gone on with. */
+export interface ExportJob {
+  readonly client: AuditClient;
+  readonly log: OpenLog;
+  readonly file: ExportFile;
+  readonly format: ExportFormat;
+  readonly header: ExportHeader;
+  /** Only what matches; absent for a complete export. */
+  readonly filter?: StreamFields["filter"];
+  /** Prove each entry of a filtered export. */
+  readonly withProofs: boolean;
+  /** What was asked for; how far an earlier run has come is the file's. */
+  readonly asked: Pick<ExportState, "asked" | "filter">;
+  readonly retry: RetryOptions;
+  readonly onProgress: (done: bigint, total: bigint) => void;
+}
+
+/** What was exported. */
+export interface ExportResult {
+  readonly checkpoint: VerifiedCheckpoint;
+  readonly entries: number;
+  readonly withheld: number;
+}
+
+/** What is written, and the state that goes with it. */
+interface Step {
+  readonly text: string;
+  readonly state: ExportState;
+}
+
+/** What a crash may cost: so much time or so many UTF-16 units of text. */
+const saveEvery = { ms: 2_000, length: 4 * 1024 * 1024 };
+/** Calls for proofs in flight at once. */
+const proofsAtOnce = 32;
+
+/**
+ * Exports up to the goal, checking all that goes by, and finishes the file. How far it is, is saved
+ * now and then, and when it ends before it is done: by an error, or the signal.
+ *
+ * @throws VerificationError, ConnectError; the signal's reason.
+ */
+export async function runExport(job: ExportJob): Promise<ExportResult> {
+  const { file, format, log, retry } = job;
+  let state = file.saved ?? freshState(job);
+  if (!file.saved) {
+    await file.write(format.header(job.header));
+    await file.save(state);
+  }
+  let savedAt = performance.now();
+  let unsaved = 0;
+  try {
+    const steps = job.filter ? matching(job, job.filter, state) : everything(job, state);
+    for await (const { text, state: reached } of steps) {
+      await file.write(text);
+      state = reached;
+      unsaved += text.length;
+      if (performance.now() - savedAt < saveEvery.ms && unsaved < saveEvery.length) continue;
+      await file.save(state);
+      savedAt = performance.now();
+      unsaved = 0;
+    }
+    retry.signal.throwIfAborted();
+  } catch (error) {
+    await file.save(state);
+    throw error;
+  }
+  const { goal, entries, withheld } = state;
+  const checkpoint = await log.verifier.verifyCheckpoint(goal, log.teamId);
+  await file.write(format.end({ checkpoint: goal, entries, withheld }));
+  await file.finish();
+  return { checkpoint, entries, withheld };
+}
+
+function freshState({ asked, log }: ExportJob): ExportState {
+  return {
+    ...asked,
+    goal: log.checkpoint.note,
+    cursor: "",
+    last: "0",
+    entries: 0,
+    withheld: 0,
+    hashes: [],
+    unexplained: false,
+  };
+}
+
+/**
+ * Every position up to the goal. An entry whose details were erased, but whose erasure stands
+ * behind the goal, calls for a later goal, as in `walkLog`.
+ */
+async function* everything(job: ExportJob, from: ExportState): AsyncGenerator<Step> {
+  const { client, log, format, retry, onProgress } = job;
+  const { verifier, teamId } = log;
+  let state = from;
+  let goal = await verifier.verifyCheckpoint(state.goal, teamId);
+  const hashes = state.hashes.map((text) => fromBase64(text) ?? new Uint8Array());
+  let walk = verifier.walk(teamId, { size: BigInt(state.last), hashes });
+  const options = { ...retry, teamId, cursor: state.cursor, after: walk.size };
+  const reader = new LogReader(client.audit, options);
+  // What an earlier run left unexplained, this one's walk does not know of.
+  let isInDoubt = state.unexplained;
+  for (let read = 0n; ; ) {
+    for await (const { positions } of reader.readTo(goal.size)) {
+      let text = "";
+      const first = positions[0]?.sequence;
+      if (walk.size === 0n && first !== undefined && first > 1n) {
+        const start = await floorStart(client, teamId, first, retry);
+        walk = verifier.walk(teamId, start);
+        text = format.pruned(start);
+      }
+      for (const position of positions) step(walk, position);
+      text += format.positions(positions.map((position) => ({ position })));
+      const entries = positions.filter(isEntry).length;
+      state = {
+        ...state,
+        cursor: reader.cursor,
+        last: String(walk.size),
+        entries: state.entries + entries,
+        withheld: state.withheld + positions.length - entries,
+        hashes: walk.state.hashes.map(base64),
+        unexplained: isInDoubt || walk.unexplained !== undefined,
+      };
+      yield { text, state };
+      onProgress(walk.size, goal.size);
+    }
+    if (retry.signal.aborted) return;
+    const suspect = walk.unexplained;
+    if (!isInDoubt && (suspect === undefined || suspect <= read)) break;
+    isInDoubt = false;
+    read = walk.size;
+    goal = await log.newest();
+    state = { ...state, goal: goal.note };
+  }
+  walk.finish(goal);
+  yield { text: "", state };
+}
+
+/** What matches a filter up to the goal, each entry with its proof. */
+async function* matching(
+  job: ExportJob,
+  filter: NonNullable<StreamFields["filter"]>,
+  from: ExportState,
+): AsyncGenerator<Step> {
+  const { client, log, format, retry, onProgress } = job;
+  let state = from;
+  const goal = await log.verifier.verifyCheckpoint(state.goal, log.teamId);
+  const after = BigInt(state.last);
+  const options = { ...retry, teamId: log.teamId, filter, cursor: state.cursor, after };
+  const reader = new LogReader(client.audit, options);
+  for await (const { positions } of reader.readTo(goal.size)) {
+    const entries = positions.filter(isEntry);
+    let last = BigInt(state.last);
+    for (const { sequence } of entries) {
+      if (sequence <= last) throw new VerificationError("sequence_repeated", { sequence });
+      last = sequence;
+    }
+    const proved = job.withProofs
+      ? await proveAll(job, goal, entries)
+      : entries.map((position) => ({ position }));
+    state = {
+      ...state,
+      cursor: reader.cursor,
+      last: String(last),
+      entries: state.entries + entries.length,
+    };
+    yield { text: format.positions(proved), state };
+    onProgress(last, goal.size);
+  }
+}
+
+/** The entries with their proofs, each verified. */
+async function proveAll(
+  { client, log, retry }: ExportJob,
+  goal: VerifiedCheckpoint,
+  entries: readonly AuditEntry[],
+): Promise<ExportedPosition[]> {
+  const proveOne = async (entry: AuditEntry): Promise<ExportedPosition> => {
+    const key = { case: "sequence", value: entry.sequence } as const;
+    const request = { teamId: log.teamId, key, treeSize: goal.size };
+    const { signal } = retry;
+    const proof = await retrying(() => client.proofs.getInclusionProof(request, { signal }), retry);
+    log.verifier.verifyEntry(entry, proof, goal);
+    return { position: entry, proof };
+  };
+  const proved: ExportedPosition[] = [];
+  for (let at = 0; at < entries.length; at += proofsAtOnce) {
+    proved.push(...(await Promise.all(entries.slice(at, at + proofsAtOnce).map(proveOne))));
+  }
+  return proved;
+}

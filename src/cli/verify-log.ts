@@ -1,0 +1,164 @@
+/** The whole walk over a log on a server: every position read and hashed up to a signed root. */
+import { ConnectError } from "@connectrpc/connect";
+import type { AuditClient } from "../client/client.ts";
+import { LogReader } from "../client/log-reader.ts";
+import { type RetryOptions, retrying } from "../client/retry.ts";
+import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
+import { VerificationError } from "../client/verify/fault.ts";
+import type { LogWalk, WalkReport, WalkState } from "../client/verify/walk.ts";
+import { base64, fromBase64 } from "../log/base64.ts";
+import { Frontier } from "../log/merkle.ts";
+import { equalBytes } from "../log/proof.ts";
+import { sha256 } from "../log/sha256.ts";
+import { UsageError } from "./failure.ts";
+import type { OpenLog } from "./open-log.ts";
+import { firstBadEntry, type Walked } from "./verify-search.ts";
+import { step } from "./verify-step.ts";
+
+/** What a walk over a server's log has shown. */
+export interface LogReport extends WalkReport {
+  readonly checkpoint: VerifiedCheckpoint;
+  /** Positions that were not looked at: verified in an earlier run, or no longer held. */
+  readonly start: WalkStart;
+}
+
+/** Where a walk began. */
+export interface WalkStart extends WalkState {
+  readonly reason: "beginning" | "last run" | "floor";
+}
+
+/** How to walk. */
+export interface WalkOptions {
+  readonly retry: RetryOptions;
+  /** Go on from where the last finished walk ended. */
+  readonly sinceLast: boolean;
+  readonly onProgress: (done: bigint, total: bigint) => void;
+}
+
+/**
+ * Walks a log up to its newest checkpoint, or a later one if an erasure that happened meanwhile
+ * calls for it, and saves where it ended.
+ *
+ * @throws VerificationError, UsageError, ConnectError.
+ */
+export async function walkLog(
+  client: AuditClient,
+  log: OpenLog,
+  { retry, sinceLast, onProgress }: WalkOptions,
+): Promise<LogReport> {
+  const { verifier, memory, teamId } = log;
+  let { checkpoint } = log;
+  const saved = sinceLast ? await savedStart(log) : undefined;
+  let start: WalkStart = saved ?? { reason: "beginning", size: 0n, hashes: [] };
+  let walk = verifier.walk(teamId, start);
+  const cursor = saved?.cursor ?? "";
+  const reader = new LogReader(client.audit, { ...retry, teamId, cursor, after: start.size });
+
+  // An erased entry is explained by a later one, which may stand behind the checkpoint if it was
+  // erased while it was read. A checkpoint asked for after the reading covers it.
+  let isFirst = cursor === "";
+  for (let read = 0n; ; ) {
+    for await (const { positions } of reader.readTo(checkpoint.size)) {
+      const first = positions[0]?.sequence;
+      if (isFirst && first !== undefined && first > walk.size + 1n) {
+        start = await floorStart(client, teamId, first, retry);
+        walk = verifier.walk(teamId, start);
+      }
+      if (positions.length > 0) isFirst = false;
+      for (const position of positions) step(walk, position);
+      onProgress(walk.size - start.size, checkpoint.size - start.size);
+    }
+    const suspect = walk.unexplained;
+    if (suspect === undefined || suspect <= read || walk.size < checkpoint.size) break;
+    read = walk.size;
+    checkpoint = await log.newest();
+  }
+  const report = await finish(client, log, walk, {
+    ...{ checkpoint, start },
+    retry: { ...retry, maxFailures: 2 },
+  });
+  await memory.saveWalk(checkpoint.origin, {
+    checkpoint: checkpoint.note,
+    hashes: report.state.hashes.map(base64),
+    cursor: reader.cursor,
+  });
+  return { ...report, checkpoint, start };
+}
+
+/** Finishes a walk. If it comes to another root than was signed, it says from which entry on. */
+async function finish(
+  client: AuditClient,
+  log: OpenLog,
+  walk: LogWalk,
+  walked: Walked,
+): Promise<WalkReport> {
+  try {
+    return walk.finish(walked.checkpoint);
+  } catch (error) {
+    if (!(error instanceof VerificationError) || error.fault !== "root_mismatch") throw error;
+    const sequence = await firstBadEntry(client, log, walked).catch((reason: unknown) => {
+      // A log whose tree is broken may not be able to prove anything: that is no excuse.
+      if (reason instanceof ConnectError) return undefined;
+      throw reason;
+    });
+    if (sequence === undefined) throw error;
+    throw new VerificationError("root_mismatch", { sequence });
+  }
+}
+
+/**
+ * Where a walk begins whose log no longer holds what is before `first`: with the frontier of the
+ * entries before, told by the inclusion proof of the last of them. With wrong hashes no root comes
+ * out right.
+ */
+export async function floorStart(
+  client: AuditClient,
+  teamId: string,
+  first: bigint,
+  retry: RetryOptions,
+): Promise<WalkStart> {
+  const last = first - 1n;
+  const key = { case: "sequence", value: last } as const;
+  const ask = () => client.proofs.getInclusionProof({ teamId, key, treeSize: last });
+  const { hashes, leafHash } = await retrying(ask, retry);
+  const frontier = frontierOf({ size: last - 1n, hashes: hashes.toReversed() });
+  frontier?.append(leafHash);
+  if (frontier === undefined) throw new VerificationError("hash_malformed", { sequence: last });
+  return { reason: "floor", size: last, hashes: frontier.hashes };
+}
+
+async function savedStart({
+  verifier,
+  memory,
+  teamId,
+  checkpoint,
+}: OpenLog): Promise<(WalkStart & { cursor: string }) | undefined> {
+  const saved = await memory.walk(checkpoint.origin);
+  if (saved === undefined) return undefined;
+  const path = memory.pathOf(checkpoint.origin);
+  const damaged = `${path} is damaged, or of another key: walk the whole log, without --since-last`;
+  const { size, root } = await verifier
+    .verifyCheckpoint(saved.checkpoint, teamId)
+    .catch((cause: unknown) => {
+      throw new UsageError(damaged, { cause });
+    });
+  const hashes = saved.hashes.map((text) => fromBase64(text) ?? new Uint8Array());
+  const frontier = frontierOf({ size, hashes });
+  if (frontier === undefined || !equalBytes(frontier.root(), root)) throw new UsageError(damaged);
+  if (size > checkpoint.size) {
+    throw new Error(
+      `the server answers with a checkpoint of ${checkpoint.size} entries, older than the one of ` +
+        `${size} that was verified before; try again`,
+    );
+  }
+  return { reason: "last run", size, hashes, cursor: saved.cursor };
+}
+
+function frontierOf({ size, hashes }: WalkState): Frontier | undefined {
+  try {
+    return new Frontier(sha256, size, hashes);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,100 @@
+/** What a verification has shown, for people and as JSON. */
+import type { ExportReport } from "../client/export-body.ts";
+import { plainJson } from "../client/plain-json.ts";
+import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
+import { base64 } from "../log/base64.ts";
+import { parseNote, parseVerifierKey } from "../log/note.ts";
+import { equalBytes } from "../log/proof.ts";
+import { sha256 } from "../log/sha256.ts";
+import { styled } from "./output.ts";
+import { plainText } from "./plain-text.ts";
+import type { KnownKeys } from "./verifier-keys.ts";
+import type { LogReport } from "./verify-log.ts";
+
+/** A line for people and its label. */
+export type Line = readonly [label: string, text: string];
+
+/** The headline and the lines under it. */
+export function reportText(headline: string, lines: readonly Line[]): string {
+  const rows = lines.map(
+    ([label, text]) => `  ${styled("dim", label.padEnd(11))}${plainText(text)}`,
+  );
+  return `${[`${styled("green", "verified")}: ${plainText(headline)}`, ...rows].join("\n")}\n`;
+}
+
+/** What was walked on a server. */
+export function logLines({ opened, withheld, erased, start }: LogReport): Line[] {
+  const lines = countLines(opened, withheld, erased, "this credential may not read them");
+  const from = `entry ${start.size + 1n}`;
+  switch (start.reason) {
+    case "beginning":
+      return lines;
+    case "floor":
+      return [
+        ...lines,
+        ["from", `${from}: the log no longer holds those before, only their hashes`],
+      ];
+    case "last run":
+      return [
+        ...lines,
+        ["from", `${from}, after the last run; erasures among those before were not looked at`],
+      ];
+  }
+}
+
+/** What was read in an export. */
+export function exportLines({ header, opened, withheld, erased, pruned }: ExportReport): Line[] {
+  const lines = countLines(opened, withheld, erased, "its maker could not read them");
+  const from = `entry ${pruned + 1n}`;
+  if (header.complete) {
+    return pruned === 0n
+      ? lines
+      : [...lines, ["from", `${from}: the log no longer held those before, only their hashes`]];
+  }
+  return [
+    ...lines.slice(0, 1),
+    ["filter", `${plainJson(header.filter)}, as the export itself says`],
+    ["not proved", "that every entry which matches the filter is there"],
+  ];
+}
+
+/** The checkpoint under all this, and why it is believed. */
+export function checkpointLines(
+  { size, root, note }: VerifiedCheckpoint,
+  { keys, source }: KnownKeys,
+): Line[] {
+  return [
+    ["checkpoint", `${size} entries, root ${base64(root)}`],
+    ["signed by", `${signersOf(note, keys).join(", ")} (${source})`],
+  ];
+}
+
+/** What is the same in the JSON of every verification. */
+export function checkpointJson(checkpoint: VerifiedCheckpoint, { keys, source }: KnownKeys) {
+  const { origin, teamId, size, root, note } = checkpoint;
+  return {
+    origin,
+    teamId,
+    size: String(size),
+    root: base64(root),
+    signedBy: signersOf(note, keys),
+    keySource: source,
+    checkpoint: note,
+  };
+}
+
+function countLines(opened: number, withheld: number, erased: number, why: string): Line[] {
+  const gone = erased === 0 ? "" : `; the details of ${erased} were erased since`;
+  return [
+    ["opened", `${opened}: hashed from what they say${gone}`],
+    ["hashes", withheld === 0 ? "0" : `${withheld}: ${why}`],
+  ];
+}
+
+function signersOf(note: string, keys: readonly string[]): string[] {
+  const known = keys.map((key) => parseVerifierKey(sha256, key));
+  return parseNote(note).signatures.flatMap(({ keyName, keyId }) => {
+    const isKnown = known.some((key) => key.name === keyName && equalBytes(key.keyId, keyId));
+    return isKnown ? [`${keyName}+${Buffer.from(keyId).toString("hex")}`] : [];
+  });
+}
