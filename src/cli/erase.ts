@@ -1,13 +1,13 @@
 /** `annals erase`: the details of entries, for good. */
-import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import type { EraseResponse } from "../../gen/audit/v1/audit_service_pb.ts";
 import { entryToJson } from "../client/entry-json.ts";
 import { plainJson } from "../client/plain-json.ts";
 import { encodeSequences } from "../log/erasure.ts";
+import { confirm } from "./confirm.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
-import { ReportedFailure, UsageError } from "./failure.ts";
-import { print, warn } from "./output.ts";
+import { UsageError } from "./failure.ts";
+import { print } from "./output.ts";
 import { plainText } from "./plain-text.ts";
 
 interface EraseFlags extends ConnectionFlags {
@@ -35,7 +35,8 @@ async function erase(ids: string[], flags: EraseFlags): Promise<void> {
   using client = await connect(flags);
   if (!flags.yes) {
     const whose = actorId === "" ? counted(ids.length) : `every entry with actor ${actorId}`;
-    await confirm(`Erase the details of ${whose}${flags.team ? ` in ${flags.team}` : ""}?`);
+    const where = flags.team ? ` in ${flags.team}` : "";
+    await confirm(`Erase the details of ${whose}${where}? It cannot be undone.`);
   }
   let total = 0;
   for (let more = true; more; ) {
@@ -48,24 +49,6 @@ async function erase(ids: string[], flags: EraseFlags): Promise<void> {
   if (flags.json) return;
   if (total === 0) await print("nothing to erase: no details, or erased before\n");
   else if (actorId !== "") await print(`${counted(total)} in all\n`);
-}
-
-/** @throws UsageError where nobody can be asked, ReportedFailure unless the answer is `yes`. */
-async function confirm(question: string): Promise<void> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new UsageError("erasing cannot be undone: give --yes");
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  // Ended by Ctrl-C or Ctrl-D, the question would stay without an answer.
-  const closed = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
-  const asked = terminal.question(
-    `${plainText(question)} It cannot be undone. Type yes to go on: `,
-  );
-  const answer = await Promise.race([asked, closed]);
-  terminal.close();
-  if (answer.trim() === "yes") return;
-  warn("annals: nothing was erased");
-  throw new ReportedFailure();
 }
 
 function counted(entries: number): string {
