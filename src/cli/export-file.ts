@@ -1,4 +1,5 @@
 /** A file that an export grows in, and what it takes to go on after an interruption. */
+import { createHash } from "node:crypto";
 import { access, type FileHandle, open, rename, rm } from "node:fs/promises";
 import { replaceFile, syncDirectory } from "./atomic-file.ts";
 import { UsageError } from "./failure.ts";
@@ -26,11 +27,13 @@ export interface ExportState {
 }
 
 interface SavedState {
-  readonly version: 1;
+  readonly version: typeof version;
   /** How much of the file the state tells of. */
   readonly bytes: number;
   readonly state: ExportState;
 }
+
+const version = 1;
 
 /**
  * `<path>.part` with its state beside it, locked against a second run. What was written after the
@@ -82,7 +85,7 @@ export class ExportFile implements AsyncDisposable {
       }
       return new ExportFile(path, lock, await openPart(part, saved?.bytes ?? 0), saved);
     } catch (error) {
-      lock[Symbol.dispose]();
+      await lock.remove();
       throw error;
     }
   }
@@ -97,22 +100,23 @@ export class ExportFile implements AsyncDisposable {
   /** Makes what was written last, and the state that goes with it. */
   async save(state: ExportState): Promise<void> {
     await this.#file.datasync();
-    const saved: SavedState = { version: 1, bytes: this.#bytes, state };
-    await replaceFile(stateOf(this.#path), `${JSON.stringify(saved)}\n`);
+    const saved = { version, bytes: this.#bytes, state } as const;
+    const text = JSON.stringify({ ...saved, digest: digestOf(saved) });
+    await replaceFile(stateOf(this.#path), `${text}\n`);
   }
 
-  /** Gives the whole file its name. */
-  async finish(): Promise<void> {
+  /** Writes the end and gives the whole file its name. */
+  async finish(end: string): Promise<void> {
+    await this.#file.writeFile(end);
     await this.#file.sync();
     await rename(this.part, this.#path);
     await syncDirectory(this.#path);
     await rm(stateOf(this.#path), { force: true });
-    await this.#lock.remove();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close();
-    this.#lock[Symbol.dispose]();
+    await this.#lock.remove();
   }
 }
 
@@ -154,25 +158,18 @@ async function readState(path: string): Promise<SavedState | undefined> {
   throw new UsageError(`${stateOf(path)} is damaged: --restart begins anew`);
 }
 
+/** Whatever damages the file, its digest shows: a wrong frontier would look like a wrong log. */
 function parseState(text: string): SavedState | undefined {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    const { digest, ...saved } = JSON.parse(text) as SavedState & { digest?: string };
+    return saved.version === version && digest === digestOf(saved) ? saved : undefined;
   } catch {
     return undefined;
   }
-  const { version, bytes, state } = (value ?? {}) as Partial<SavedState>;
-  const isCount = (each: unknown) => Number.isSafeInteger(each) && Number(each) >= 0;
-  if (version !== 1 || !isCount(bytes) || typeof state !== "object" || state === null) {
-    return undefined;
-  }
-  const { asked, goal, cursor, last, entries, withheld, hashes, unexplained } = state;
-  const isWhole =
-    [asked, goal, cursor, last].every((each) => typeof each === "string") &&
-    /^\d{1,19}$/.test(last) &&
-    [entries, withheld].every(isCount) &&
-    Array.isArray(hashes) &&
-    hashes.every((each) => typeof each === "string") &&
-    typeof unexplained === "boolean";
-  return isWhole ? { version, bytes: Number(bytes), state } : undefined;
+}
+
+function digestOf({ bytes, state }: SavedState): string {
+  return createHash("sha256")
+    .update(JSON.stringify([bytes, state]))
+    .digest("base64");
 }

@@ -1,18 +1,18 @@
 /** Reading a log into an export, from wherever an earlier run has left it. */
-import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
 import type { AuditClient } from "../client/client.ts";
 import type { ExportHeader } from "../client/export-lines.ts";
 import type { StreamFields } from "../client/follow.ts";
 import { isEntry, LogReader } from "../client/log-reader.ts";
-import { type RetryOptions, retrying } from "../client/retry.ts";
+import type { RetryOptions } from "../client/retry.ts";
 import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
 import { VerificationError } from "../client/verify/fault.ts";
 import { base64, fromBase64 } from "../log/base64.ts";
 import type { ExportFile, ExportState } from "./export-file.ts";
-import type { ExportedPosition, ExportFormat } from "./export-format.ts";
+import type { ExportFormat } from "./export-format.ts";
+import { proveAll } from "./export-proofs.ts";
 import type { OpenLog } from "./open-log.ts";
-import { floorStart } from "./verify-log.ts";
-import { step } from "./verify-step.ts";
+import { floorStart } from "./verify-start.ts";
+import { requireReached, step } from "./verify-step.ts";
 
 /** An export to be made, or gone on with. */
 export interface ExportJob {
@@ -46,8 +46,6 @@ interface Step {
 
 /** What a crash may cost: so much time or so many UTF-16 units of text. */
 const saveEvery = { ms: 2_000, length: 4 * 1024 * 1024 };
-/** Calls for proofs in flight at once. */
-const proofsAtOnce = 32;
 
 /**
  * Exports up to the goal, checking all that goes by, and finishes the file. How far it is, is saved
@@ -76,15 +74,16 @@ export async function runExport(job: ExportJob): Promise<ExportResult> {
       unsaved = 0;
     }
     retry.signal.throwIfAborted();
+    const checkpoint = await log.verifier.verifyCheckpoint(state.goal, log.teamId);
+    // What was rolled back while it was read may have held more.
+    requireReached(await log.newest(), checkpoint);
+    const { entries, withheld } = state;
+    await file.finish(format.end({ checkpoint: state.goal, entries, withheld }));
+    return { checkpoint, entries, withheld };
   } catch (error) {
     await file.save(state);
     throw error;
   }
-  const { goal, entries, withheld } = state;
-  const checkpoint = await log.verifier.verifyCheckpoint(goal, log.teamId);
-  await file.write(format.end({ checkpoint: goal, entries, withheld }));
-  await file.finish();
-  return { checkpoint, entries, withheld };
 }
 
 function freshState({ asked, log }: ExportJob): ExportState {
@@ -140,11 +139,13 @@ async function* everything(job: ExportJob, from: ExportState): AsyncGenerator<St
       onProgress(walk.size, goal.size);
     }
     if (retry.signal.aborted) return;
+    requireReached(walk, goal);
     const suspect = walk.unexplained;
     if (!isInDoubt && (suspect === undefined || suspect <= read)) break;
     isInDoubt = false;
     read = walk.size;
-    goal = await log.newest();
+    const newest = await log.newest();
+    if (newest.size > goal.size) goal = newest;
     state = { ...state, goal: goal.note };
   }
   walk.finish(goal);
@@ -182,25 +183,4 @@ async function* matching(
     yield { text: format.positions(proved), state };
     onProgress(last, goal.size);
   }
-}
-
-/** The entries with their proofs, each verified. */
-async function proveAll(
-  { client, log, retry }: ExportJob,
-  goal: VerifiedCheckpoint,
-  entries: readonly AuditEntry[],
-): Promise<ExportedPosition[]> {
-  const proveOne = async (entry: AuditEntry): Promise<ExportedPosition> => {
-    const key = { case: "sequence", value: entry.sequence } as const;
-    const request = { teamId: log.teamId, key, treeSize: goal.size };
-    const { signal } = retry;
-    const proof = await retrying(() => client.proofs.getInclusionProof(request, { signal }), retry);
-    log.verifier.verifyEntry(entry, proof, goal);
-    return { position: entry, proof };
-  };
-  const proved: ExportedPosition[] = [];
-  for (let at = 0; at < entries.length; at += proofsAtOnce) {
-    proved.push(...(await Promise.all(entries.slice(at, at + proofsAtOnce).map(proveOne))));
-  }
-  return proved;
 }

@@ -11,7 +11,7 @@ import { connectionNotices, patience } from "./connection-notices.ts";
 import { ExportFile } from "./export-file.ts";
 import { csv, ndjson } from "./export-format.ts";
 import { runExport } from "./export-run.ts";
-import { ReportedFailure, UsageError } from "./failure.ts";
+import { ReportedFailure, reasonOf, VerificationFailure } from "./failure.ts";
 import { filterOf, withFilter } from "./filter.ts";
 import { openLog } from "./open-log.ts";
 import { print, warn } from "./output.ts";
@@ -79,16 +79,10 @@ async function exportLog(flags: ExportFlags, typed: ReadonlyMap<string, string>)
   });
   await using file = await ExportFile.open(flags.output, asked, flags.restart ?? false);
   const filter = file.saved ? (file.saved.filter as JsonObject | undefined) : now;
-  const header: ExportHeader =
-    filter === undefined
-      ? { origin, teamId: log.teamId, complete: true }
-      : {
-          origin,
-          teamId: log.teamId,
-          complete: false,
-          filter: filter as JsonObject,
-          checkpoint: log.checkpoint.note,
-        };
+  const header: ExportHeader = {
+    ...{ origin, teamId: log.teamId, complete: filter === undefined },
+    ...(filter !== undefined && { filter, checkpoint: log.checkpoint.note }),
+  };
   if (file.saved) progress.say(`annals: going on after ${file.saved.entries} entries`);
   try {
     const { checkpoint, entries, withheld } = await runExport({
@@ -105,14 +99,20 @@ async function exportLog(flags: ExportFlags, typed: ReadonlyMap<string, string>)
     await print(`${flags.output}: ${entries} entries${hashes} ${of}\n`);
   } catch (error) {
     progress[Symbol.dispose]();
-    if (error instanceof VerificationError) throw error;
-    if (error instanceof ConnectError && error.code === Code.OutOfRange) {
-      throw new UsageError(`what comes next in ${file.part} is pruned: --restart begins anew`);
+    if (isHopeless(error)) throw error;
+    if (reasonOf(error) === "CURSOR_EXPIRED") {
+      throw new Error(`what comes next in ${file.part} is pruned: --restart begins anew`);
     }
     warn(`annals: ${file.part} is not complete; the same command goes on from there`);
     if (interrupted.signal.aborted) throw new ReportedFailure("interrupted");
     throw error;
   }
+}
+
+/** Whether the log is at fault, so that going on is of no use. */
+function isHopeless(error: unknown): boolean {
+  if (error instanceof ConnectError) return error.code === Code.DataLoss;
+  return error instanceof VerificationError || error instanceof VerificationFailure;
 }
 
 function filterJson(flags: ExportFlags): JsonObject | undefined {

@@ -26,28 +26,30 @@ export async function lockFile(path: string, waitMs: number): Promise<FileLock |
 }
 
 function tryLock(path: string): FileLock | undefined {
-  const database = new DatabaseSync(path, { timeout: 0 });
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(path, { timeout: 0 });
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
-  } catch (error) {
-    database.close();
-    if (error instanceof Error && "errcode" in error && error.errcode === sqliteBusy) {
-      return undefined;
-    }
-    throw error;
+  } catch (cause) {
+    database?.close();
+    if (!(cause instanceof Error)) throw cause;
+    if ("errcode" in cause && cause.errcode === sqliteBusy) return undefined;
+    throw new Error(`${path} cannot be locked: ${cause.message}`, { cause });
   }
+  const held = database;
+  const free = () => {
+    if (held.isOpen) held.close();
+  };
   // Removed by its holder between our opening and locking it: it locks nothing any more.
   if (!existsSync(path)) {
-    database.close();
+    free();
     return undefined;
   }
   return {
     async remove() {
-      await rm(path, { force: true });
-      database.close();
+      if (held.isOpen) await rm(path, { force: true });
+      free();
     },
-    [Symbol.dispose]() {
-      if (database.isOpen) database.close();
-    },
+    [Symbol.dispose]: free,
   };
 }

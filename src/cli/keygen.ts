@@ -18,7 +18,7 @@ export function keygenCommand(): Command {
     .option(
       "--origin <name>",
       "the key's name, with which checkpoints begin, such as audit.example.com " +
-        "(by default CHECKPOINT_ORIGIN, or localhost/annals)",
+        "(by default CHECKPOINT_ORIGIN)",
     )
     .option("--out <file>", "write the private key to a new file, and print the verifier key only")
     .option("--public", "print the verifier key of the configured key, and make none")
@@ -31,9 +31,9 @@ The private key goes into CHECKPOINT_KEY, or its file into CHECKPOINT_KEY_FILE. 
 database's reach: who has it can sign another log. Give the verifier key to whoever verifies.`;
 
 async function makeKey({ origin, out }: KeygenFlags): Promise<void> {
-  const { defaultKeyName } = await import("../server/development.ts");
   const { formatSigningKey, makeSigningKey } = await import("../log/signing-key.ts");
-  const name = origin ?? (process.env.CHECKPOINT_ORIGIN || defaultKeyName);
+  const name = origin ?? (process.env.CHECKPOINT_ORIGIN || undefined);
+  if (name === undefined) throw new UsageError("--origin, or CHECKPOINT_ORIGIN, is required");
   if (!isKeyName(name)) {
     throw new UsageError("--origin: must not be empty, or have white space or + in it");
   }

@@ -18,6 +18,7 @@ import {
   type TrustFlags,
   trustKey,
 } from "./verifier-keys.ts";
+import { unusableMemory } from "./verify-failure.ts";
 
 /** A log that can be asked for checkpoints. */
 export interface OpenLog {
@@ -67,7 +68,7 @@ export async function openLog(
       throw known ? explainUnknownKey(error, known, verifierKey) : error;
     });
     const before = await verifier.remember(checkpoint, proveConsistency).catch((error: unknown) => {
-      throw explainUnusableMemory(error, memory.pathOf(checkpoint.origin));
+      throw unusableMemory(error, memory.pathOf(checkpoint.origin));
     });
     return { checkpoint, before };
   };
@@ -108,20 +109,6 @@ function explainUnknownKey(error: unknown, known: KnownKeys, verifierKey: string
     `  the server says:  ${plainText(verifierKey)}`,
     "  if its operator confirms the new key, give both with --key",
   ];
-  return new VerificationFailure(lines.join("\n"), { cause: error });
-}
-
-function explainUnusableMemory(error: unknown, path: string): unknown {
-  if (!(error instanceof VerificationError) || error.fault !== "memory_unusable") return error;
-  const isUnknownKey =
-    error.cause instanceof VerificationError && error.cause.fault === "unknown_key";
-  const lines = isUnknownKey
-    ? [
-        "verification failed: the log was signed by another key when it was last seen",
-        `  what was seen: ${path}`,
-        "  if its operator confirms the new key, give both with --key",
-      ]
-    : [`verification failed: ${error.message}`, `  what was seen: ${path}`];
   return new VerificationFailure(lines.join("\n"), { cause: error });
 }
 

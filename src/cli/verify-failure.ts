@@ -35,10 +35,7 @@ async function failureOf(error: unknown, stateDirectory: string): Promise<unknow
     return new VerificationFailure(`verification failed: ${headline(error)}`, { cause: error });
   }
   if (!(error instanceof VerificationError)) return error;
-  const { fault, evidence, message, cause } = error;
-  if (fault === "memory_unusable") {
-    return cause instanceof UsageError ? cause : new UsageError(message, { cause: error });
-  }
+  const { fault, evidence, message } = error;
   if (fault === "key_malformed") return new UsageError(message, { cause: error });
   const lines = [
     `verification failed: ${message}`,
@@ -46,6 +43,26 @@ async function failureOf(error: unknown, stateDirectory: string): Promise<unknow
     ...(evidence ? await keepEvidence(evidence, stateDirectory) : []),
   ];
   return new VerificationFailure(lines.join("\n"), { cause: error });
+}
+
+/**
+ * What to say if the note that was remembered in a file does not verify: nothing against the log,
+ * unless it is signed by a key that is not known any more. Other errors are given back.
+ */
+export function unusableMemory(error: unknown, path: string): unknown {
+  if (!(error instanceof VerificationError) || error.fault !== "memory_unusable") return error;
+  const { cause } = error;
+  if (!(cause instanceof VerificationError && cause.fault === "unknown_key")) {
+    return new UsageError(`${path} is damaged: restore it, or remove it to start afresh`, {
+      cause,
+    });
+  }
+  const lines = [
+    "verification failed: the log was signed by another key when it was last seen",
+    `  what was seen: ${path}`,
+    "  if its operator confirms the new key, give both with --key",
+  ];
+  return new VerificationFailure(lines.join("\n"), { cause });
 }
 
 function faultLine({ fault, sequence }: VerificationError): string {

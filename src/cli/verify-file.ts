@@ -15,6 +15,7 @@ import { UsageError } from "./failure.ts";
 import { print } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { requireKeys, stateDirectory, type TrustFlags } from "./verifier-keys.ts";
+import { unusableMemory } from "./verify-failure.ts";
 import { checkpointJson, checkpointLines, exportLines, reportText } from "./verify-report.ts";
 
 /** Verifies an export and says what it is; throws what `verifyExport` throws, and UsageError. */
@@ -55,7 +56,10 @@ async function compare(
     await memory.replace(origin, undefined, note);
     return "nothing was remembered of the log";
   }
-  const last = await verifier.verifyCheckpoint(remembered, teamId);
+  const last = await verifier.verifyCheckpoint(remembered, teamId).catch((cause: unknown) => {
+    const error = new VerificationError("memory_unusable", { cause });
+    throw unusableMemory(error, memory.pathOf(origin));
+  });
   const rootThen = last.size === size ? root : earlierRoot;
   if (rootThen === undefined) {
     return `not compared with the ${last.size} entries that were signed when it was last seen`;

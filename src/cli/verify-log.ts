@@ -2,29 +2,21 @@
 import { ConnectError } from "@connectrpc/connect";
 import type { AuditClient } from "../client/client.ts";
 import { LogReader } from "../client/log-reader.ts";
-import { type RetryOptions, retrying } from "../client/retry.ts";
+import type { RetryOptions } from "../client/retry.ts";
 import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
 import { VerificationError } from "../client/verify/fault.ts";
-import type { LogWalk, WalkReport, WalkState } from "../client/verify/walk.ts";
-import { base64, fromBase64 } from "../log/base64.ts";
-import { Frontier } from "../log/merkle.ts";
-import { equalBytes } from "../log/proof.ts";
-import { sha256 } from "../log/sha256.ts";
-import { UsageError } from "./failure.ts";
+import type { LogWalk, WalkReport } from "../client/verify/walk.ts";
+import { base64 } from "../log/base64.ts";
 import type { OpenLog } from "./open-log.ts";
 import { firstBadEntry, type Walked } from "./verify-search.ts";
-import { step } from "./verify-step.ts";
+import { floorStart, savedStart, type WalkStart } from "./verify-start.ts";
+import { requireReached, step } from "./verify-step.ts";
 
 /** What a walk over a server's log has shown. */
 export interface LogReport extends WalkReport {
   readonly checkpoint: VerifiedCheckpoint;
   /** Positions that were not looked at: verified in an earlier run, or no longer held. */
   readonly start: WalkStart;
-}
-
-/** Where a walk began. */
-export interface WalkStart extends WalkState {
-  readonly reason: "beginning" | "last run" | "floor";
 }
 
 /** How to walk. */
@@ -68,10 +60,12 @@ export async function walkLog(
       for (const position of positions) step(walk, position);
       onProgress(walk.size - start.size, checkpoint.size - start.size);
     }
+    requireReached(walk, checkpoint);
     const suspect = walk.unexplained;
-    if (suspect === undefined || suspect <= read || walk.size < checkpoint.size) break;
+    if (suspect === undefined || suspect <= read) break;
     read = walk.size;
-    checkpoint = await log.newest();
+    const newest = await log.newest();
+    if (newest.size > checkpoint.size) checkpoint = newest;
   }
   const report = await finish(client, log, walk, {
     ...{ checkpoint, start },
@@ -103,62 +97,5 @@ async function finish(
     });
     if (sequence === undefined) throw error;
     throw new VerificationError("root_mismatch", { sequence });
-  }
-}
-
-/**
- * Where a walk begins whose log no longer holds what is before `first`: with the frontier of the
- * entries before, told by the inclusion proof of the last of them. With wrong hashes no root comes
- * out right.
- */
-export async function floorStart(
-  client: AuditClient,
-  teamId: string,
-  first: bigint,
-  retry: RetryOptions,
-): Promise<WalkStart> {
-  const last = first - 1n;
-  const key = { case: "sequence", value: last } as const;
-  const ask = () => client.proofs.getInclusionProof({ teamId, key, treeSize: last });
-  const { hashes, leafHash } = await retrying(ask, retry);
-  const frontier = frontierOf({ size: last - 1n, hashes: hashes.toReversed() });
-  frontier?.append(leafHash);
-  if (frontier === undefined) throw new VerificationError("hash_malformed", { sequence: last });
-  return { reason: "floor", size: last, hashes: frontier.hashes };
-}
-
-async function savedStart({
-  verifier,
-  memory,
-  teamId,
-  checkpoint,
-}: OpenLog): Promise<(WalkStart & { cursor: string }) | undefined> {
-  const saved = await memory.walk(checkpoint.origin);
-  if (saved === undefined) return undefined;
-  const path = memory.pathOf(checkpoint.origin);
-  const damaged = `${path} is damaged, or of another key: walk the whole log, without --since-last`;
-  const { size, root } = await verifier
-    .verifyCheckpoint(saved.checkpoint, teamId)
-    .catch((cause: unknown) => {
-      throw new UsageError(damaged, { cause });
-    });
-  const hashes = saved.hashes.map((text) => fromBase64(text) ?? new Uint8Array());
-  const frontier = frontierOf({ size, hashes });
-  if (frontier === undefined || !equalBytes(frontier.root(), root)) throw new UsageError(damaged);
-  if (size > checkpoint.size) {
-    throw new Error(
-      `the server answers with a checkpoint of ${checkpoint.size} entries, older than the one of ` +
-        `${size} that was verified before; try again`,
-    );
-  }
-  return { reason: "last run", size, hashes, cursor: saved.cursor };
-}
-
-function frontierOf({ size, hashes }: WalkState): Frontier | undefined {
-  try {
-    return new Frontier(sha256, size, hashes);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
   }
 }

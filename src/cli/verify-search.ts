@@ -55,6 +55,7 @@ export async function firstBadEntry(
   const walk = verifier.walk(teamId, start);
   const reader = new LogReader(client.audit, { ...retry, teamId, after: start.size });
   for await (const { positions } of reader.readTo(treeSize)) {
+    if (positions.length === 0) continue;
     try {
       for (const position of positions) step(walk, position);
     } catch (error) {

@@ -1,10 +1,9 @@
 /** `annals verify`: a log on a server, an export or a proof file, checked without trusting anyone. */
-import { Code, ConnectError } from "@connectrpc/connect";
 import { Command } from "commander";
 import { plainJson } from "../client/plain-json.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { connectionNotices, patience } from "./connection-notices.ts";
-import { UsageError } from "./failure.ts";
+import { reasonOf, UsageError } from "./failure.ts";
 import { openLog } from "./open-log.ts";
 import { print } from "./output.ts";
 import { Progress } from "./progress.ts";
@@ -57,8 +56,7 @@ async function verifyLog(flags: VerifyFlags): Promise<void> {
     ...{ retry, sinceLast },
     onProgress: (done, total) => progress.set(Number(done), Number(total)),
   }).catch((error: unknown) => {
-    const isPruned = error instanceof ConnectError && error.code === Code.OutOfRange;
-    if (!sinceLast || !isPruned) throw error;
+    if (!sinceLast || reasonOf(error) !== "CURSOR_EXPIRED") throw error;
     throw new UsageError("what came after the last run is pruned: verify without --since-last");
   });
   progress[Symbol.dispose]();

@@ -6,7 +6,6 @@ import type { CheckpointStore } from "../proof/checkpoint-store.ts";
 import { openDirectoryStore } from "../proof/directory-store.ts";
 import { Notary, type NotaryOptions } from "../proof/notary.ts";
 import {
-  defaultKeyName,
   developmentSigningKey,
   keyFiles,
   readSigningKey,
@@ -29,7 +28,7 @@ export interface Checkpoints {
  * @throws ConfigError, or CheckpointStoreError if the store cannot be read and written.
  */
 export async function openCheckpoints(config: StorageConfig): Promise<Checkpoints | undefined> {
-  const { key: configured, origin = defaultKeyName, store } = config.checkpoints;
+  const { key: configured, origin, store } = config.checkpoints;
   if (config.production || "url" in config.database) {
     if (configured === undefined || store === undefined) return undefined;
     return { key: configured, store: await openDirectoryStore(store) };

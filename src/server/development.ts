@@ -18,9 +18,6 @@ const tokenFile = "dev-token";
 const signingKeyFile = "signing-key";
 const verifierKeyFile = "verifier-key";
 
-/** The name of keys that are made without one. */
-export const defaultKeyName = "localhost/annals";
-
 /** Where the development secret of a data directory is, and where its token. */
 export function developmentFiles(dataDir: string): { secret: string; token: string } {
   return { secret: join(dataDir, secretFile), token: join(dataDir, tokenFile) };
@@ -55,11 +52,14 @@ export function keyFiles(dataDir: string): { signing: string; verifier: string }
 
 /**
  * The signing key of an embedded server that has none configured: made once, kept, readable by its
- * owner only.
+ * owner only. Without a name it gets one that no other has: two directories have different logs.
  *
  * @throws Error if the file holds something else, which is never overwritten.
  */
-export async function developmentSigningKey(dataDir: string, name: string): Promise<SigningKey> {
+export async function developmentSigningKey(
+  dataDir: string,
+  name = `localhost/annals-${randomBytes(4).toString("hex")}`,
+): Promise<SigningKey> {
   const path = keyFiles(dataDir).signing;
   await readOrMake(path, () => formatSigningKey(makeSigningKey(name)));
   return readSigningKey(path);

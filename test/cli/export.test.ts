@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Interceptor } from "@connectrpc/connect";
 import { describe, expect, it, vi } from "vitest";
 import { ExportFile } from "../../src/cli/export-file.ts";
 import { ndjson } from "../../src/cli/export-format.ts";
@@ -12,6 +11,7 @@ import { parseTeamId, type TeamId } from "../../src/ids.ts";
 import { Superuser } from "../attacks/superuser.ts";
 import { linesOf, upTo } from "../support/cli.ts";
 import { succeeded, useCliLog } from "../support/cli-log.ts";
+import { meddling } from "../support/meddling.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { startTestServer } from "../support/server.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
@@ -130,27 +130,16 @@ describe("export", () => {
     const { audit } = log.server.clients(
       await log.server.jwt({ role: "admin", teamId: log.teamId }),
     );
-    let messages = 0;
-    const meddle: Interceptor = (next) => async (request) => {
-      const response = await next(request);
-      if (!response.stream) return response;
-      const erasing = async function* <T>(stream: AsyncIterable<T>) {
-        for await (const message of stream) {
-          messages += 1;
-          if (messages === 1)
-            await audit.erase({ teamId: log.teamId, ids: [entries[1_490]?.id ?? ""] });
-          yield message;
-        }
-      };
-      return { ...response, message: erasing(response.message) };
-    };
-    const { ANNALS_URL: url, ANNALS_TOKEN: token, ANNALS_VERIFIER_KEY: key } = await log.env();
-    using client = createAuditClient({
-      ...{ baseUrl: url ?? "", token: token ?? "", interceptors: [meddle] },
+    const meddle = meddling(async (number) => {
+      const ids = [entries[1_490]?.id ?? ""];
+      if (number === 1) await audit.erase({ teamId: log.teamId, ids });
+      return "go on";
     });
+    const { ANNALS_URL: url = "", ANNALS_TOKEN: token = "" } = await log.env();
+    using client = createAuditClient({ baseUrl: url, token, interceptors: [meddle] });
     const retry = { signal: AbortSignal.timeout(20_000) };
-    const flags = { url: url ?? "", key: [key ?? ""], state: log.cwd, team: log.teamId };
-    const opened = await openLog(client, flags, retry);
+    const key = [log.checkpoints.verifierKey];
+    const opened = await openLog(client, { url, key, state: log.cwd, team: log.teamId }, retry);
     await using file = await ExportFile.open(join(log.cwd, "live"), "all", false);
     const result = await runExport({
       ...{ client, log: opened, file, format: ndjson, withProofs: true, retry },
@@ -174,7 +163,7 @@ describe("export", () => {
   }, 120_000);
 });
 
-describe("an export that was interrupted", () => {
+describe("an export that was interrupted", { timeout: 120_000 }, () => {
   it("by kill -9 goes on and ends as if it had not been, whatever came in between", async () => {
     await recordLarge();
     succeeded(await log.annals(["export", "-o", "whole"]));

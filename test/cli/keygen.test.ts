@@ -15,10 +15,11 @@ function keysIn(stdout: string): { privateKey: string; verifierKey: string } {
 
 describe("keygen", () => {
   test("prints a private key, new each time, and the key that verifies its signatures", async () => {
-    const [first, second] = await Promise.all([cli.annals(["keygen"]), cli.annals(["keygen"])]);
+    const args = ["keygen", "--origin", "audit.example.com"];
+    const [first, second] = await Promise.all([cli.annals(args), cli.annals(args)]);
     const { privateKey, verifierKey } = keysIn(first.stdout);
     const { verifier } = parseSigningKey(privateKey);
-    expect(verifier.name).toBe("localhost/annals");
+    expect(verifier.name).toBe("audit.example.com");
     expect(formatVerifierKey(verifier)).toBe(verifierKey);
     expect(keysIn(second.stdout).privateKey).not.toBe(privateKey);
     expect(first).toMatchObject({ code: 0, stderr: "" });
@@ -32,6 +33,12 @@ describe("keygen", () => {
     expect(keysIn(byFlag.stdout).verifierKey).toMatch(/^audit\.example\.com\+/);
   });
 
+  test("makes none without a name", async () => {
+    const { code, stdout, stderr } = await cli.annals(["keygen"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toMatch(/^annals: --origin, or CHECKPOINT_ORIGIN, is required/);
+  });
+
   test.each(["", "two words", "a+b", "tab\there"])("refuses the name %j", async (name) => {
     const { code, stdout, stderr } = await cli.annals(["keygen", "--origin", name]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -40,7 +47,7 @@ describe("keygen", () => {
 
   test("writes the private key to a file for its owner only, and never over another", async () => {
     const file = join(cli.cwd, "key");
-    const args = ["keygen", "--out", file];
+    const args = ["keygen", "--origin", "audit.example.com", "--out", file];
     const { code, stdout, stderr } = await cli.annals(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect((await stat(file)).mode & 0o777).toBe(0o600);

@@ -1,6 +1,5 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Interceptor } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
 import { openLog } from "../../src/cli/open-log.ts";
 import { walkLog } from "../../src/cli/verify-log.ts";
@@ -9,6 +8,7 @@ import { parseTeamId, type TeamId } from "../../src/ids.ts";
 import { Superuser } from "../attacks/superuser.ts";
 import { signedLog } from "../client/signed-log.ts";
 import { succeeded, useCliLog } from "../support/cli-log.ts";
+import { meddling } from "../support/meddling.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { startTestServer } from "../support/server.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
@@ -21,6 +21,16 @@ const stateFile = async () => {
   const name = (await readdir(directory)).find((each) => each.endsWith(".json")) ?? "";
   return join("state", "annals", name);
 };
+
+/** Walks the log in this process, with something between it and the server. */
+async function walkMeddling(beforeEach: Parameters<typeof meddling>[0]) {
+  const { ANNALS_URL: url = "", ANNALS_TOKEN: token = "" } = await log.env();
+  using client = createAuditClient({ baseUrl: url, token, interceptors: [meddling(beforeEach)] });
+  const retry = { signal: AbortSignal.timeout(20_000) };
+  const key = [log.checkpoints.verifierKey];
+  const opened = await openLog(client, { url, key, state: log.cwd, team: log.teamId }, retry);
+  return await walkLog(client, opened, { retry, sinceLast: false, onProgress: () => undefined });
+}
 
 describe("verify", () => {
   it("opens everything for an admin, and says what it found", async () => {
@@ -115,32 +125,14 @@ describe("verify", () => {
       await log.server.jwt({ role: "admin", teamId: log.teamId }),
     );
     let messages = 0;
-    const meddle: Interceptor = (next) => async (request) => {
-      const response = await next(request);
-      if (!response.stream) return response;
-      const erasing = async function* <T>(stream: AsyncIterable<T>) {
-        for await (const message of stream) {
-          messages += 1;
-          // Ahead of what was read, and behind the checkpoint that was asked for before.
-          if (messages === 1) {
-            await audit.erase({ teamId: log.teamId, ids: [entries[1_490]?.id ?? ""] });
-            await log.record(3);
-          }
-          yield message;
-        }
-      };
-      return { ...response, message: erasing(response.message) };
-    };
-    const { ANNALS_URL: url, ANNALS_TOKEN: token, ANNALS_VERIFIER_KEY: key } = await log.env();
-    using client = createAuditClient({
-      ...{ baseUrl: url ?? "", token: token ?? "" },
-      interceptors: [meddle],
+    const report = await walkMeddling(async () => {
+      messages += 1;
+      if (messages > 1) return "go on";
+      // Ahead of what was read, and behind the checkpoint that was asked for before.
+      await audit.erase({ teamId: log.teamId, ids: [entries[1_490]?.id ?? ""] });
+      await log.record(3);
+      return "go on";
     });
-    const retry = { signal: AbortSignal.timeout(20_000) };
-    const flags = { url: url ?? "", key: [key ?? ""], state: log.cwd, team: log.teamId };
-    const opened = await openLog(client, flags, retry);
-    const options = { retry, sinceLast: false, onProgress: () => undefined };
-    const report = await walkLog(client, opened, options);
     expect(messages).toBeGreaterThan(2);
     expect(report).toMatchObject({ opened: 1_504, erased: 1, checkpoint: { size: 1_504n } });
   });
@@ -194,6 +186,14 @@ describe("verify fails, with 6 and the first bad sequence,", () => {
       code: 6,
       stderr: expect.stringContaining("fault: root_mismatch; first bad sequence: 300\n"),
     });
+  });
+
+  it("on a stream that ends before the log that was signed for", async () => {
+    await log.record(1_000);
+    const walking = walkMeddling(async (number) => (number === 2 ? "end" : "go on"));
+    await expect(walking).rejects.toThrow(
+      /the log ends with entry (\d+), and 1000 were signed for\n.*first bad sequence: \d+/,
+    );
   });
 
   it("on details that are gone without an entry that says so", async () => {
