@@ -1,10 +1,13 @@
 import { createPrivateKey, createPublicKey, hash, sign, verify } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { clone, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { AuditEntrySchema, DetailsState } from "../gen/audit/v1/entry_pb.ts";
+import { Verifier } from "../src/client/verify/verifier.ts";
 
 /**
  * The worked example of docs/proofs.md, recomputed from the page by code that was written from the
- * page: nothing of ours is imported. That our code agrees with it is the last test.
+ * page and takes nothing of ours. That ours agrees with the page is the last test.
  */
 
 const page = await readFile(new URL("../docs/proofs.md", import.meta.url), "utf8");
@@ -149,6 +152,34 @@ describe("the worked example of docs/proofs.md", () => {
       expect(block(`checkpoint-${size}`)).toBe(`${text}\n— ${name} ${signed}`);
       expect(verify(null, utf8(text), publicKey, signature)).toBe(true);
     }
+  });
+
+  test("is verified by the verifier, before and after the first entry's details were erased", async () => {
+    const verifier = new Verifier({ keys: [block("verifier-key")] });
+    const teamId = entries[0]?.teamId ?? "";
+    const messages = entries.map((entry) => fromJson(AuditEntrySchema, { ...entry } as JsonValue));
+    const [created, cleaned, erasure] = messages;
+    if (!created || !cleaned || !erasure) throw new Error("there are three entries");
+
+    const before = verifier.walk(teamId);
+    for (const entry of [created, cleaned]) before.addEntry(entry);
+    const two = await verifier.verifyCheckpoint(`${block("checkpoint-2")}\n`, teamId);
+    expect(before.finish(two)).toMatchObject({ opened: 2, erased: 0, withheld: 0 });
+
+    const erased = clone(AuditEntrySchema, created);
+    for (const field of ["metadata", "context"] as const) delete erased[field];
+    for (const named of [erased.actor, erased.resource]) if (named) named.name = "";
+    erased.detailsSalt = new Uint8Array();
+    erased.detailsState = DetailsState.ERASED;
+    const after = verifier.walk(teamId);
+    for (const entry of [erased, cleaned, erasure]) after.addEntry(entry);
+    const three = await verifier.verifyCheckpoint(`${block("checkpoint-3")}\n`, teamId);
+    expect(after.finish(three)).toMatchObject({ opened: 3, erased: 1, withheld: 0 });
+
+    const hashes = lines("inclusion-2-in-3");
+    verifier.verifyEntry(cleaned, { leafIndex: 1n, treeSize: 3n, hashes }, three);
+    await verifier.remember(two, () => Promise.reject(new Error("nothing to compare with")));
+    expect(await verifier.remember(three, async () => lines("consistency-2-to-3"))).toEqual(two);
   });
 
   test("everything that it prints is looked at", () => {

@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto";
+import pg from "pg";
+import { migrateUp } from "../src/store/migrate.ts";
+import { openPools, type Pools } from "../src/store/pool.ts";
+import { startPostgres } from "../test/support/postgres-server.ts";
+
+/** The PostgreSQL to measure on. */
+export interface BenchPostgres extends AsyncDisposable {
+  /** Its version. */
+  readonly version: string;
+  /** Makes a database with this program's schema and opens it; it is dropped on dispose. */
+  createDatabase(): Promise<BenchDatabase>;
+}
+
+/** A database and the server's pools on it. */
+export interface BenchDatabase extends AsyncDisposable {
+  readonly url: string;
+  readonly pools: Pools;
+  /** Runs a statement of the bench's own, however long it takes, in a session of its own. */
+  execute(sql: string): Promise<Record<string, unknown>[]>;
+}
+
+/**
+ * The PostgreSQL at `BENCH_DATABASE_URL` (the URL of a role that may create databases), else one
+ * with its default settings, from npm, on this machine and for this run.
+ */
+export async function openPostgres(): Promise<BenchPostgres> {
+  const given = process.env.BENCH_DATABASE_URL;
+  const own = given ? undefined : await startPostgres();
+  const url = given ?? own?.url ?? "";
+  const [row] = await execute(url, "SHOW server_version");
+  return {
+    version: String(row?.server_version),
+    createDatabase: () => createDatabase(url),
+    [Symbol.asyncDispose]: async () => {
+      await own?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function createDatabase(server: string): Promise<BenchDatabase> {
+  const name = `annals_bench_${randomBytes(6).toString("hex")}`;
+  await execute(server, `CREATE DATABASE ${name}`);
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.defer(async () => {
+    await execute(server, `DROP DATABASE ${name} WITH (FORCE)`);
+  });
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const connection = { connectionString: url.href };
+  await migrateUp(connection, () => undefined);
+  const pools = openPools({ connection, singleSession: false }, 2, (error) => {
+    throw error;
+  });
+  cleanup.defer(() => pools.close());
+  const owned = cleanup.move();
+  return {
+    url: url.href,
+    pools,
+    execute: (sql) => execute(url.href, sql),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function execute(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

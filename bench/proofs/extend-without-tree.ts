@@ -1,0 +1,54 @@
+import type { TeamId } from "../../src/ids.ts";
+import { type Entry, hasDetails, type Millis, type NewEntry } from "../../src/log/entry.ts";
+import type { EntriesById } from "../../src/log/extend.ts";
+
+/**
+ * Stands in for `src/log/extend.ts` in the append that is the baseline: positions and times are
+ * assigned and the same columns filled, but nothing is hashed and there is no tree.
+ */
+
+const constant = new Uint8Array(32);
+
+interface Size {
+  size: bigint;
+  readonly hashes: readonly Uint8Array[];
+}
+
+interface LogEnd {
+  readonly lastRecordTime: Millis | undefined;
+  readonly frontier: Size;
+}
+
+/** As `extendLogs`, without salts, digests, leaves, frontier and tiles. */
+export function extendLogs(
+  entries: readonly NewEntry[],
+  logs: ReadonlyMap<TeamId, LogEnd>,
+  recorded: EntriesById,
+  now: Millis,
+) {
+  const appended: Entry[] = [];
+  const ends = new Map<TeamId, { recordTime: Millis; frontier: Size }>();
+  for (const entry of entries) {
+    const { teamId } = entry;
+    const log = logs.get(teamId);
+    if (log === undefined || recorded.get(teamId)?.has(entry.id)) continue;
+    const recordTime = Math.max(now, log.lastRecordTime ?? now);
+    log.frontier.size += 1n;
+    appended.push({
+      ...entry,
+      recordTime,
+      detailsDigest: constant,
+      sequence: log.frontier.size,
+      detailsState: hasDetails(entry.details) ? "present" : "none",
+      detailsSalt: constant,
+      leafHash: constant,
+    });
+    ends.set(teamId, { recordTime, frontier: log.frontier });
+  }
+  return { appended, ends, tiles: [] };
+}
+
+/** As `frontierFrom`, of which only the size is left. */
+export function frontierFrom(size: bigint): Size {
+  return { size, hashes: [] };
+}

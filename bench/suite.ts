@@ -1,0 +1,30 @@
+import type { BenchPostgres } from "./database.ts";
+import type { Report } from "./report.ts";
+
+/** What a suite gets. */
+export interface Setting {
+  readonly postgres: BenchPostgres;
+  readonly report: Report;
+  /** Entries in the largest log. */
+  readonly entries: number;
+  /** Only the parts whose names contain this are wanted. */
+  readonly only: string;
+}
+
+/** Measurements that belong together. */
+export interface Suite {
+  readonly name: string;
+  /** One line for the list of suites. */
+  readonly description: string;
+  run(setting: Setting): Promise<void>;
+}
+
+/** Runs the wanted parts of a suite, in their order. */
+export async function runParts(
+  setting: Setting,
+  parts: Readonly<Record<string, (setting: Setting) => Promise<void>>>,
+): Promise<void> {
+  for (const [name, part] of Object.entries(parts)) {
+    if (name.includes(setting.only)) await part(setting);
+  }
+}
