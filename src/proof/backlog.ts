@@ -45,13 +45,12 @@ export class Backlog {
   async close(graceMs: number): Promise<void> {
     const ended = Promise.withResolvers<void>();
     const late = setTimeout(() => ended.resolve(), graceMs);
-    const last = async () => {
-      await this.#signing?.catch(() => undefined);
-      // Why it failed does not matter any more: whoever starts next finds what has grown.
-      await this.signAll().catch(() => undefined);
-      ended.resolve();
-    };
-    void last();
+    // Where what is under way fails, so would another try, which would only open sessions anew. Why
+    // does not matter any more: whoever starts next finds what has grown.
+    Promise.resolve(this.#signing)
+      .then(() => this.signAll())
+      .catch(() => undefined)
+      .finally(ended.resolve);
     await ended.promise;
     this.#stopped = true;
     clearTimeout(late);

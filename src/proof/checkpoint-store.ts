@@ -11,6 +11,12 @@ export interface SignedHead {
   readonly note: string;
 }
 
+/** What was put into a store, up to a revision of it. */
+export interface StoreChanges {
+  readonly heads: readonly SignedHead[];
+  readonly revision: bigint;
+}
+
 /**
  * Keeps, for every team, the last head that was signed: what a database that was rolled back is
  * known by. It must not share the database's fate, so it is elsewhere and in none of its backups,
@@ -41,6 +47,10 @@ export interface CheckpointStore {
   ): Promise<SignedHead | undefined>;
   /** Every team's last signed head, in groups. */
   all(): AsyncIterable<readonly SignedHead[]>;
+  /** The heads put there since a revision (0: ever), in groups, each with the revision it reaches. */
+  changesAfter(revision: bigint): AsyncIterable<StoreChanges>;
+  /** Whether a head of a team of this size or more was superseded. */
+  wasSuperseded(teamId: TeamId, size: bigint): Promise<boolean>;
   close(): Promise<void>;
 }
 

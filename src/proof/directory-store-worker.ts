@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 
 /**
@@ -21,6 +21,8 @@ export interface DirectoryStoreWorkerData {
 export type StoreRequest =
   | { readonly kind: "get"; readonly teamId: string }
   | { readonly kind: "page"; readonly after: string; readonly limit: number }
+  | { readonly kind: "changes"; readonly after: bigint; readonly limit: number }
+  | { readonly kind: "superseded"; readonly teamId: string; readonly size: bigint }
   | {
       /** Answered with the head that is there afterwards. */
       readonly kind: "replace";
@@ -38,6 +40,8 @@ export interface StoredHead {
   readonly teamId: string;
   readonly size: bigint;
   readonly note: string;
+  /** Grows with every head that is put there, of whatever team. */
+  readonly revision: bigint;
 }
 
 /** To a group of requests: the heads for each, or why nothing of it was done. */
@@ -56,7 +60,8 @@ const schema = `
   CREATE TABLE IF NOT EXISTS signed_heads (
     team_id TEXT PRIMARY KEY,
     size INTEGER NOT NULL CHECK (size > 0),
-    note TEXT NOT NULL
+    note TEXT NOT NULL,
+    revision INTEGER NOT NULL UNIQUE
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS superseded_heads (
     team_id TEXT NOT NULL,
@@ -141,16 +146,37 @@ function answer(database: DatabaseSync, request: StoreRequest): StoredHead[] {
     const page = "WHERE team_id > ? ORDER BY team_id LIMIT ?";
     return read(database, page, request.after, request.limit);
   }
+  if (request.kind === "changes") {
+    return read(
+      database,
+      "WHERE revision > ? ORDER BY revision LIMIT ?",
+      request.after,
+      request.limit,
+    );
+  }
+  if (request.kind === "superseded") {
+    const columns = "team_id, size, note, 0 AS revision";
+    const larger = `SELECT ${columns} FROM superseded_heads WHERE team_id = ? AND size >= ? LIMIT 1`;
+    return database.prepare(larger).all(request.teamId, request.size).map(headOf);
+  }
   if (request.kind === "replace") replace(database, request);
   return read(database, "WHERE team_id = ?", request.teamId);
 }
 
-function read(database: DatabaseSync, which: string, ...values: (string | number)[]): StoredHead[] {
-  const heads = database.prepare(`SELECT team_id, size, note FROM signed_heads ${which}`);
-  return heads.all(...values).map(({ team_id, size, note }) => {
-    if (typeof size !== "bigint") throw new Error(`${file} is damaged`);
-    return { teamId: String(team_id), size, note: String(note) };
-  });
+function read(
+  database: DatabaseSync,
+  which: string,
+  ...values: (string | number | bigint)[]
+): StoredHead[] {
+  const heads = database.prepare(`SELECT team_id, size, note, revision FROM signed_heads ${which}`);
+  return heads.all(...values).map(headOf);
+}
+
+function headOf({ team_id, size, note, revision }: Record<string, SQLOutputValue>): StoredHead {
+  if (typeof size !== "bigint" || typeof revision !== "bigint") {
+    throw new Error(`${file} is damaged`);
+  }
+  return { teamId: String(team_id), size, note: String(note), revision };
 }
 
 function replace(
@@ -171,8 +197,10 @@ function replace(
   }
   database
     .prepare(
-      `INSERT INTO signed_heads (team_id, size, note) VALUES (?, ?, ?)
-      ON CONFLICT (team_id) DO UPDATE SET size = excluded.size, note = excluded.note`,
+      `INSERT INTO signed_heads (team_id, size, note, revision)
+      VALUES (?, ?, ?, (SELECT coalesce(max(revision), 0) + 1 FROM signed_heads))
+      ON CONFLICT (team_id) DO UPDATE
+      SET size = excluded.size, note = excluded.note, revision = excluded.revision`,
     )
     .run(teamId, size, note);
 }

@@ -2,7 +2,12 @@ import { resolve } from "node:path";
 import type { TeamId } from "../ids.ts";
 import { parseCheckpoint } from "../log/checkpoint.ts";
 import { parseNote } from "../log/note.ts";
-import { type CheckpointStore, CheckpointStoreError, type SignedHead } from "./checkpoint-store.ts";
+import {
+  type CheckpointStore,
+  CheckpointStoreError,
+  type SignedHead,
+  type StoreChanges,
+} from "./checkpoint-store.ts";
 import { DirectoryStoreThread } from "./directory-store-thread.ts";
 import type { StoredHead } from "./directory-store-worker.ts";
 
@@ -92,6 +97,21 @@ class DirectoryStore implements CheckpointStore {
       after = last.teamId;
       yield page.map(signedHead);
     }
+  }
+
+  async *changesAfter(revision: bigint): AsyncGenerator<StoreChanges> {
+    for (let after = revision; ; ) {
+      const page = await this.#thread.ask({ kind: "changes", after, limit: pageHeads });
+      const last = page.at(-1);
+      if (last === undefined) return;
+      after = last.revision;
+      yield { heads: page.map(signedHead), revision: after };
+    }
+  }
+
+  async wasSuperseded(teamId: TeamId, size: bigint): Promise<boolean> {
+    const found = await this.#thread.ask({ kind: "superseded", teamId, size });
+    return found.length > 0;
   }
 
   close(): Promise<void> {

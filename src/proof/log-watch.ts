@@ -31,6 +31,10 @@ const alarm =
   "a log contradicts what was signed for it: the database was rolled back or tampered with; " +
   "nothing is recorded in this log or signed for it";
 
+const damage =
+  "a log's head is not that of its own entries: the database is damaged or was tampered with; " +
+  "nothing is recorded in this log or signed for it";
+
 /**
  * Knows how far each log was signed, and refuses the logs that contradict it. It remembers one
  * number a signed team, so that an append is judged without asking anyone.
@@ -41,6 +45,8 @@ export class LogWatch {
   readonly #signed = new Map<TeamId, bigint>();
   readonly #refused = new Map<TeamId, AuditError>();
   readonly #checks: Coalesced<TeamId, void>;
+  /** How far the store's changes are known. */
+  #revision = 0n;
 
   constructor(options: LogWatchOptions) {
     this.#options = options;
@@ -86,6 +92,41 @@ export class LogWatch {
     this.#signed.set(teamId, size);
   }
 
+  /**
+   * The last head signed for a team, by any replica.
+   *
+   * @throws CheckpointStoreError also if the store has forgotten what this replica knows to be
+   *   signed: an empty store, or an older one, in the place of the one there was makes no rollback
+   *   right.
+   */
+  async lastSigned(teamId: TeamId): Promise<SignedHead | undefined> {
+    const { store } = this.#options;
+    const known = this.signedSize(teamId);
+    const signed = await store.get(teamId);
+    if ((signed?.size ?? 0n) >= known) return signed;
+    if (signed !== undefined && (await store.wasSuperseded(teamId, known))) return signed;
+    throw new CheckpointStoreError(
+      `the checkpoint store has forgotten what was signed for ${formatTeamId(teamId)}: ` +
+        "it was lost, or an older one is in its place",
+    );
+  }
+
+  /**
+   * Learns what other replicas have signed since, so that a log that has become shorter takes no
+   * append here either.
+   *
+   * @throws CheckpointStoreError, or the database's error.
+   */
+  async catchUp(): Promise<void> {
+    for await (const { heads, revision } of this.#options.store.changesAfter(this.#revision)) {
+      for (const head of heads) {
+        if (head.size >= this.signedSize(head.teamId)) this.signed(head);
+        else await this.check(head.teamId);
+      }
+      this.#revision = revision;
+    }
+  }
+
   /** Compares a team's log with what the store has for it, from now on. */
   check(teamId: TeamId): Promise<void> {
     return this.#checks.run(teamId);
@@ -115,10 +156,10 @@ export class LogWatch {
   }
 
   async #checkOne(teamId: TeamId): Promise<void> {
-    const { db, store, logger, metrics } = this.#options;
+    const { db, logger, metrics } = this.#options;
     const refusal = this.#refused.get(teamId);
     const signedSize = this.#signed.get(teamId);
-    const signed = await store.get(teamId);
+    const signed = await this.lastSigned(teamId);
     const foundOf = await readTreeHeads(db, [teamId]);
     const contradiction = await findContradiction(db, teamId, signed, foundOf(teamId));
     if (contradiction !== undefined) {
@@ -128,7 +169,9 @@ export class LogWatch {
     // What was found out while this compared is newer than what it compared.
     if (this.#refused.get(teamId) === refusal && this.#refused.delete(teamId)) {
       metrics.refused(this.#refused.size);
-      logger.warn({ teamId }, "a log no longer contradicts what was signed for it");
+      if (this.#refused.size < mostLogged) {
+        logger.warn({ teamId }, "a log no longer contradicts what was signed for it");
+      }
     }
     if (this.#signed.get(teamId) !== signedSize) return;
     if (signed === undefined) this.#signed.delete(teamId);
@@ -137,7 +180,8 @@ export class LogWatch {
 
   /** Refuses a log from now on, until it is found to be what was signed, or that was accepted. */
   refuse({ kind, teamId, signed, found }: Contradiction): AuditError {
-    return this.#refuse(teamId, signed?.size ?? 0n, found.size, {
+    const message = signed === undefined ? damage : alarm;
+    return this.#refuse(teamId, signed?.size ?? 0n, found.size, message, {
       kind,
       signedRoot: signed && base64(signed.root),
       root: found.root && base64(found.root),
@@ -145,7 +189,13 @@ export class LogWatch {
     });
   }
 
-  #refuse(teamId: TeamId, signedSize: bigint, size: bigint, details: object = {}): AuditError {
+  #refuse(
+    teamId: TeamId,
+    signedSize: bigint,
+    size: bigint,
+    message = alarm,
+    details: object = {},
+  ): AuditError {
     const { logger, metrics } = this.#options;
     const sizes = { signed_size: String(signedSize), size: String(size) };
     const known = this.#refused.get(teamId)?.metadata;
@@ -159,7 +209,8 @@ export class LogWatch {
     if (known?.size === sizes.size && known.signed_size === sizes.signed_size) return refusal;
     metrics.conflict();
     if (this.#refused.size <= mostLogged) {
-      logger.error({ teamId, signedSize: sizes.signed_size, size: sizes.size, ...details }, alarm);
+      const { signed_size: signed } = sizes;
+      logger.error({ teamId, signedSize: signed, size: sizes.size, ...details }, message);
     }
     return refusal;
   }

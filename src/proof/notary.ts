@@ -9,6 +9,7 @@ import { readSizesAfter } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
 import { Backlog } from "./backlog.ts";
 import { type CheckpointStore, CheckpointStoreError, type SignedHead } from "./checkpoint-store.ts";
+import { forEachOf } from "./for-each-of.ts";
 import { LogWatch } from "./log-watch.ts";
 import { Signer } from "./signer.ts";
 
@@ -37,6 +38,9 @@ const recheckRefusedMs = 10_000;
 const recheckAllMs = 600_000;
 const retryMs = 2_000;
 const pageLogs = 1_000;
+/** Refused logs up to which each is compared alone; above, all logs are, which is sooner done. */
+const mostComparedAlone = 200;
+const comparedAtOnce = 4;
 
 /**
  * Signs the logs of all teams, and refuses those that contradict what any replica has signed for
@@ -78,8 +82,9 @@ export class Notary {
    */
   async start(): Promise<void> {
     await this.#watch.checkAll();
+    await this.#watch.catchUp();
     await this.#findUnsigned();
-    this.#every(this.#options.recheckMs ?? recheckRefusedMs, () => this.#checkRefused());
+    this.#every(this.#options.recheckMs ?? recheckRefusedMs, () => this.#lookAgain());
     this.#every(recheckAllMs, async () => this.doubt());
     if (this.#options.intervalMs > 0) {
       this.#every(this.#options.intervalMs, () => this.#backlog.signAll());
@@ -154,8 +159,12 @@ export class Notary {
     }
   }
 
-  async #checkRefused(): Promise<void> {
-    for (const teamId of this.#watch.refused) await this.#watch.check(teamId);
+  /** Learns what others have signed, and compares the refused logs again. */
+  async #lookAgain(): Promise<void> {
+    await this.#watch.catchUp();
+    const { refused } = this.#watch;
+    if (refused.length > mostComparedAlone) await this.#watch.checkAll();
+    else await forEachOf(refused, comparedAtOnce, (teamId) => this.#watch.check(teamId));
   }
 
   async #checkAll(): Promise<void> {

@@ -67,7 +67,7 @@ export class Signer {
     const start = performance.now();
     const remembered = this.#remembered.get(teamId);
     // Before the head is read: then what was signed cannot be ahead of it, unless it was rolled back.
-    let last = remembered ?? (await store.get(teamId));
+    let last = remembered ?? (await watch.lastSigned(teamId));
     let wanted: bigint | undefined;
     for (let attempt = 0; attempt < attempts; attempt++) {
       const head = await this.#readHead(teamId);
@@ -76,7 +76,7 @@ export class Signer {
       const contradiction = await findContradiction(this.#options.db, teamId, last, head);
       if (contradiction !== undefined) {
         // What is remembered may be of before a rollback that was accepted since.
-        const present = await store.get(teamId);
+        const present = await watch.lastSigned(teamId);
         if (present?.note === last?.note) throw watch.refuse(contradiction);
         last = present;
         continue;
@@ -91,7 +91,8 @@ export class Signer {
         if (present !== last) this.#options.onSigned((performance.now() - start) / 1_000);
         return this.#remember(next);
       }
-      last = present;
+      // Another replica was first, or the store is not what it was.
+      last = await watch.lastSigned(teamId);
     }
     throw new AuditError("CHECKPOINT_UNAVAILABLE", "too many replicas sign this log at once", {
       retryDelayMs: 1_000,

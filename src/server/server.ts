@@ -126,7 +126,7 @@ export async function startServer(
     intervalMs: config.checkpoints.intervalMs,
     ...(overrides.recheckMs === undefined ? {} : { recheckMs: overrides.recheckMs }),
   });
-  cleanup.defer(() => notary?.close(shutdownMs / 10));
+  cleanup.defer(() => notary?.close(shutdownMs / 20));
   const onAppended = (entries: readonly Entry[]) => {
     hub.publish(entries);
     hints?.announce(entries);

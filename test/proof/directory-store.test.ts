@@ -105,6 +105,28 @@ describe("a store", () => {
     expect(kept).toEqual([{ team_id: teamId, size: 9, note: head(9n).note, reason: "restored" }]);
   });
 
+  test("tells what was put there since, of all processes, and what was superseded", async () => {
+    const [store, other] = [await open(), await open()];
+    const changes = async (after: bigint) => {
+      const found = await Array.fromAsync(store.changesAfter(after));
+      return {
+        heads: found.flatMap(({ heads }) => heads),
+        revision: found.at(-1)?.revision ?? after,
+      };
+    };
+    expect(await changes(0n)).toEqual({ heads: [], revision: 0n });
+    await store.replace(undefined, head(3n));
+    const first = await changes(0n);
+    expect(first.heads).toEqual([head(3n)]);
+    await other.replace(head(3n), head(9n));
+    await other.supersede(head(9n), head(4n), "restored");
+    const second = await changes(first.revision);
+    expect(second.heads).toEqual([head(4n)]);
+    expect((await changes(second.revision)).heads).toEqual([]);
+    expect(await store.wasSuperseded(teamId, 9n)).toBe(true);
+    expect(await store.wasSuperseded(teamId, 10n)).toBe(false);
+  });
+
   test("ends a transaction by truncating its journal, which SQLite syncs, not by deleting it", async () => {
     const store = await open();
     await store.replace(undefined, head(1n));

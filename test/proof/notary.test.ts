@@ -363,6 +363,65 @@ describe("appends", () => {
   });
 });
 
+describe("what another replica has signed", () => {
+  test("is learnt, so that the log takes no append here either when it is shorter", async () => {
+    const { notary } = fixture.replica({ recheckMs: 20 });
+    await notary.start();
+    const teamId = newTeam();
+    await fixture.append(teamId, 5);
+    await fixture.append(teamId, 5);
+    await fixture.replica().notary.checkpoint(teamId, never);
+    await fixture.rollBack(teamId, 5);
+    await expect.poll(() => notary.judge(teamId, 5n)).toEqual(contradicts(10, 5));
+  });
+
+  test("and accepted as rolled back is learnt too", async () => {
+    const { notary } = fixture.replica({ recheckMs: 20 });
+    await notary.start();
+    const teamId = newTeam();
+    await fixture.append(teamId, 5);
+    await fixture.append(teamId, 5);
+    await notary.checkpoint(teamId, never);
+    await fixture.rollBack(teamId, 5);
+    await accept(teamId);
+    await expect.poll(() => notary.judge(teamId, 6n)).toBe("append");
+    expect(notary.refusal(teamId)).toBeUndefined();
+  });
+});
+
+describe("a store that has forgotten what was signed", () => {
+  test("makes no rollback right: the log stays refused", async () => {
+    const store = forgetfulStore(fixture.store);
+    const { notary, told } = fixture.replica({ store, recheckMs: 20 });
+    await notary.start();
+    const teamId = newTeam();
+    await fixture.append(teamId, 5);
+    await fixture.append(teamId, 5);
+    await notary.checkpoint(teamId, never);
+    await fixture.rollBack(teamId, 5);
+    await expect(notary.checkpoint(teamId, never)).rejects.toEqual(contradicts(10, 5));
+    store.emptied = true;
+    const { failed } = told;
+    await expect.poll(() => told.failed).toBeGreaterThan(failed + 1);
+    expect(notary.refusal(teamId)).toEqual(contradicts(10, 5));
+    expect(told.logs.some(({ err }) => /has forgotten/.test(JSON.stringify(err)))).toBe(true);
+  });
+
+  test("is not signed into anew by a replica that knows better", async () => {
+    const store = forgetfulStore(fixture.store);
+    const { notary } = fixture.replica({ store });
+    const teamId = newTeam();
+    await fixture.append(teamId, 5);
+    await notary.checkpoint(teamId, never);
+    store.emptied = true;
+    await fixture.append(teamId, 5);
+    const unavailable = { reason: "CHECKPOINT_UNAVAILABLE" };
+    await expect(notary.checkpoint(teamId, never)).rejects.toMatchObject(unavailable);
+    store.emptied = false;
+    expect((await notary.checkpoint(teamId, never)).size).toBe(10n);
+  });
+});
+
 describe("a refused log", () => {
   test("is compared again by and by, and taken up when it is what was signed", async () => {
     const { notary, told } = fixture.replica({ recheckMs: 20 });
@@ -591,8 +650,24 @@ function emptyStore(): CheckpointStore {
     replace: async (_, next) => next,
     supersede: async (_, next) => next,
     all: async function* () {},
+    changesAfter: async function* () {},
+    wasSuperseded: async () => false,
     close: async () => undefined,
   };
+}
+
+/** The store, of which `emptied` teams have vanished, as from an empty one in its place. */
+function forgetfulStore(store: CheckpointStore): CheckpointStore & { emptied: boolean } {
+  const self = {
+    ...breakableStore(store),
+    emptied: false,
+    get: async (teamId: TeamId) => (self.emptied ? undefined : store.get(teamId)),
+    replace: async (...[expected, next]: Parameters<CheckpointStore["replace"]>) => {
+      if (self.emptied) return expected === undefined ? next : undefined;
+      return store.replace(expected, next);
+    },
+  };
+  return self;
 }
 
 /** The store, out of reach while `broken`. */
@@ -614,6 +689,13 @@ function breakableStore(store: CheckpointStore): CheckpointStore & { broken: boo
       if (self.broken) throw new CheckpointStoreError("broken by a test");
       yield* store.all();
     },
+    changesAfter: async function* (revision: bigint) {
+      if (self.broken) throw new CheckpointStoreError("broken by a test");
+      yield* store.changesAfter(revision);
+    },
+    wasSuperseded: guarded((...args: Parameters<CheckpointStore["wasSuperseded"]>) =>
+      store.wasSuperseded(...args),
+    ),
     close: () => store.close(),
   };
   return self;
@@ -627,6 +709,8 @@ function slowStore(store: CheckpointStore): CheckpointStore & { goOn(): void } {
     replace: (expected, next) => going.promise.then(() => store.replace(expected, next)),
     supersede: (...args) => store.supersede(...args),
     all: () => store.all(),
+    changesAfter: (revision) => store.changesAfter(revision),
+    wasSuperseded: (...args) => store.wasSuperseded(...args),
     close: () => store.close(),
     goOn: () => going.resolve(),
   };
