@@ -24,12 +24,23 @@ export class NotAcceptable extends Error {
   override readonly name = "NotAcceptable";
 }
 
-/** Compares the log of a team, or all logs, with what was signed, one after another. */
+const damage =
+  "its head is not that of its entries: the database is damaged, restore it from a backup";
+
+/**
+ * Compares the log of a team, or all logs, with what was signed, one after another.
+ *
+ * @throws NotAcceptable if the team's log was never signed and contradicts itself.
+ */
 export async function* findContradictions(
   db: Queryable,
   store: CheckpointStore,
   team?: TeamId,
 ): AsyncGenerator<SignedContradiction> {
+  if (team !== undefined && (await store.get(team)) === undefined) {
+    const found = (await readTreeHeads(db, [team]))(team);
+    if (await findContradiction(db, team, undefined, found)) throw new NotAcceptable(damage);
+  }
   for await (const group of team === undefined ? store.all() : [await headOf(store, team)]) {
     const foundOf = await readTreeHeads(
       db,
@@ -65,9 +76,7 @@ export async function acceptRollback(
 ): Promise<Entry> {
   const { size, root } = found;
   if (root === undefined || !(await hasRoot(pools.read, teamId, size, root))) {
-    throw new NotAcceptable(
-      "its head is not that of its entries: the database is damaged, restore it from a backup",
-    );
+    throw new NotAcceptable(damage);
   }
   const acceptance = acceptanceOf(teamId, {
     signed_size: String(signed.size),

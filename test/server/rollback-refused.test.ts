@@ -330,6 +330,23 @@ describe("annals accept-rollback", () => {
     });
   });
 
+  test("says so of a log that was never signed and whose head is not that of its entries", async () => {
+    const teamId = newId("team");
+    {
+      const env = { ...checkpoints.env, CHECKPOINT_INTERVAL_SECONDS: "0" };
+      await using server = await startTestServer({ database, env });
+      await recordMany(await admin(server), teamId, 4);
+    }
+    await execute(
+      database.url,
+      `UPDATE control_plane.audit_log_heads SET frontier = sha256(frontier)
+       WHERE team_id = '${teamId.replace("team-", "")}'`,
+    );
+    const { code, stderr } = await annals("--team", teamId, "--yes");
+    expect(code).toBe(1);
+    expect(stderr).toContain("its head is not that of its entries");
+  });
+
   test.each([
     ["without a team", ["--yes"]],
     ["with a team and all teams", ["--team", newId("team"), "--all-teams"]],
