@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { Environment } from "./environment.ts";
-import { isKeyName } from "./log/note.ts";
+import { isPlainKeyName, NoteError } from "./log/note.ts";
 import { parseSigningKey, type SigningKey } from "./log/signing-key.ts";
 
 /** How checkpoints are signed. What is absent, the embedded default makes in its directory. */
@@ -24,8 +24,8 @@ export function readCheckpointConfig(
   const key = readKey(raw("CHECKPOINT_KEY"), raw("CHECKPOINT_KEY_FILE"), mistakes);
   const origin = raw("CHECKPOINT_ORIGIN");
   const store = raw("CHECKPOINT_STORE");
-  if (origin !== undefined && !isKeyName(origin)) {
-    mistakes.push("CHECKPOINT_ORIGIN: must not have white space or + in it");
+  if (origin !== undefined && !isPlainKeyName(origin)) {
+    mistakes.push(`CHECKPOINT_ORIGIN: ${plainNameRule}`);
   } else if (origin !== undefined && key !== undefined && key.verifier.name !== origin) {
     mistakes.push(`CHECKPOINT_ORIGIN: the key is named ${key.verifier.name}`);
   }
@@ -44,6 +44,8 @@ export function readCheckpointConfig(
   return { read, mistakes };
 }
 
+const plainNameRule =
+  "must be printable ASCII, begin with a letter or digit, and have no blank or +";
 const keyNames = ["CHECKPOINT_KEY", "CHECKPOINT_KEY_FILE"] as const;
 
 function readKey(
@@ -55,12 +57,24 @@ function readKey(
     mistakes.push(`${keyNames.join(", ")}: only one may be set`);
     return undefined;
   }
+  if (text === undefined && file === undefined) return undefined;
   try {
-    if (file !== undefined) return parseSigningKey(readFileSync(file, "utf8").trim());
-    return text === undefined ? undefined : parseSigningKey(text.trim());
+    const key = parseSigningKey((file === undefined ? (text ?? "") : readKeyFile(file)).trim());
+    if (!isPlainKeyName(key.verifier.name)) throw new NoteError(`its name ${plainNameRule}`);
+    return key;
   } catch (error) {
     const name = file === undefined ? keyNames[0] : keyNames[1];
     mistakes.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
+  }
+}
+
+/** An error of the file system repeats the path, which may be a key in the wrong variable. */
+function readKeyFile(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? ` (${error.code})` : "";
+    throw new Error(`the file cannot be read${code}`);
   }
 }

@@ -120,7 +120,9 @@ export const environment = z.object({
   CHECKPOINT_ORIGIN: z
     .string()
     .optional()
-    .describe("The name of that key, with which checkpoints begin; new keys are named so."),
+    .describe(
+      "The name of that key, with which checkpoints begin; new keys are named so. Visible ASCII.",
+    ),
   CHECKPOINT_STORE: z
     .string()
     .optional()

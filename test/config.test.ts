@@ -145,6 +145,11 @@ describe("the key of JWTs", () => {
     expect(loadConfig({ AUTH_JWT_PUBLIC_KEY: line }).jwt?.publicKey).toBe(pem);
   });
 
+  test("is not repeated when it stands where its file should", () => {
+    const found = mistakes({ CHECKPOINT_KEY_FILE: signingText });
+    expect(found).toEqual(["CHECKPOINT_KEY_FILE: the file cannot be read (ENOENT)"]);
+  });
+
   test("is one only", () => {
     expect(mistakes({ AUTH_JWT_SECRET: secret, AUTH_JWT_PUBLIC_KEY: String(pem) })).toEqual([
       "AUTH_JWT_PUBLIC_KEY, AUTH_JWT_SECRET: only one may be set",
@@ -299,6 +304,13 @@ describe("the key of checkpoints", () => {
     expect(mistakes({ ...env, CHECKPOINT_ORIGIN: "other.example.com" })).toEqual([
       "CHECKPOINT_ORIGIN: the key is named audit.example.com",
     ]);
+  });
+
+  test.each(["=1", "a\u202eb", "ä.example.com"])("is not named %j", (name) => {
+    const rule = expect.stringContaining("must be printable ASCII");
+    expect(mistakes({ CHECKPOINT_ORIGIN: name })).toEqual([rule]);
+    const key = formatSigningKey(makeSigningKey(name));
+    expect(mistakes({ CHECKPOINT_KEY: key })).toEqual([rule]);
   });
 
   test("signs nothing in production without a store, and a store is of no use without it", () => {

@@ -6,7 +6,9 @@ import { dirname } from "node:path";
 export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await using file = await open(temporary, "w", 0o600);
+    // Never through a link that somebody has put there.
+    await rm(temporary, { force: true });
+    await using file = await open(temporary, "wx", 0o600);
     await file.writeFile(text);
     await file.sync();
     await rename(temporary, path);

@@ -15,6 +15,10 @@ export interface SavedWalk {
   readonly hashes: readonly string[];
   /** A position of the stream at or before its end; empty for the log's beginning. */
   readonly cursor: string;
+  /** So many entries at the log's beginning were not there; absent if all were. */
+  readonly pruned?: string;
+  /** Positions of which there was only the hash, in this walk and those that it went on from. */
+  readonly withheld?: number;
 }
 
 interface Remembered {
@@ -22,6 +26,8 @@ interface Remembered {
   /** The last checkpoint seen: a signed note. */
   readonly checkpoint?: string;
   readonly walk?: SavedWalk;
+  /** Of a server's address in place of an origin: the team that it gave when none was named. */
+  readonly team?: string;
 }
 
 const lockWaitMs = 10_000;
@@ -60,6 +66,14 @@ export class CheckpointFiles implements CheckpointMemory {
   /** Remembers where a walk ended. */
   async saveWalk(origin: string, walk: SavedWalk): Promise<void> {
     await this.#update(origin, (remembered) => ({ ...remembered, walk }));
+  }
+
+  /** The team that a server gave when it was first asked without one: if that is now, this one. */
+  async team(address: string, teamId: string): Promise<string> {
+    await this.#update(address, (remembered) =>
+      remembered.team === undefined ? { ...remembered, team: teamId } : undefined,
+    );
+    return (await this.#read(address)).team ?? teamId;
   }
 
   async #update(
@@ -101,16 +115,23 @@ function parse(text: string): Remembered | undefined {
     return undefined;
   }
   if (!isObject(value)) return undefined;
-  const { origin, checkpoint, walk } = value;
+  const { origin, checkpoint, walk, team } = value;
   if (typeof origin !== "string" || !isTextOrAbsent(checkpoint)) return undefined;
-  if (walk !== undefined && !isWalk(walk)) return undefined;
-  return { origin, ...(checkpoint !== undefined && { checkpoint }), ...(walk && { walk }) };
+  if ((walk !== undefined && !isWalk(walk)) || !isTextOrAbsent(team)) return undefined;
+  return {
+    origin,
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(walk && { walk }),
+    ...(team !== undefined && { team }),
+  };
 }
 
 function isWalk(value: unknown): value is SavedWalk {
   if (!isObject(value)) return false;
-  const { checkpoint, hashes, cursor } = value;
-  const isText = (each: unknown) => typeof each === "string";
+  const { checkpoint, hashes, cursor, pruned, withheld } = value;
+  const isText = (each: unknown): each is string => typeof each === "string";
+  if (pruned !== undefined && !(isText(pruned) && /^[1-9]\d{0,18}$/.test(pruned))) return false;
+  if (withheld !== undefined && !Number.isSafeInteger(withheld)) return false;
   return isText(checkpoint) && isText(cursor) && Array.isArray(hashes) && hashes.every(isText);
 }
 

@@ -1,6 +1,6 @@
 /** A file that an export grows in, and what it takes to go on after an interruption. */
 import { createHash } from "node:crypto";
-import { access, type FileHandle, open, rename, rm } from "node:fs/promises";
+import { constants, type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { replaceFile, syncDirectory } from "./atomic-file.ts";
 import { UsageError } from "./failure.ts";
 import { type FileLock, lockFile } from "./file-lock.ts";
@@ -22,8 +22,8 @@ export interface ExportState {
   readonly withheld: number;
   /** The frontier of the tree up to there in base64, of a complete export. */
   readonly hashes: readonly string[];
-  /** An erased entry was written whose erasure was not. */
-  readonly unexplained: boolean;
+  /** Erased entries that were written and whose erasure was not, as `WalkState` has them. */
+  readonly unexplained: readonly string[];
 }
 
 interface SavedState {
@@ -72,7 +72,7 @@ export class ExportFile implements AsyncDisposable {
     const lock = await lockFile(`${part}.lock`, 0);
     if (!lock) throw new UsageError(`another export is writing ${part}`);
     try {
-      if (restart) await rm(stateOf(path), { force: true });
+      if (restart) for (const each of [stateOf(path), part]) await rm(each, { force: true });
       const saved = await readState(path);
       if (!saved && !restart && (await exists(part))) {
         throw new UsageError(`${part} is there without its state: --restart begins anew`);
@@ -83,7 +83,7 @@ export class ExportFile implements AsyncDisposable {
             `not of this one: ${asked}\n--restart begins anew`,
         );
       }
-      return new ExportFile(path, lock, await openPart(part, saved?.bytes ?? 0), saved);
+      return new ExportFile(path, lock, await openPart(part, saved?.bytes), saved);
     } catch (error) {
       await lock.remove();
       throw error;
@@ -103,6 +103,12 @@ export class ExportFile implements AsyncDisposable {
     const saved = { version, bytes: this.#bytes, state } as const;
     const text = JSON.stringify({ ...saved, digest: digestOf(saved) });
     await replaceFile(stateOf(this.#path), `${text}\n`);
+  }
+
+  /** Leaves nothing to go on with: the next run begins anew. */
+  async discard(): Promise<void> {
+    await rm(stateOf(this.#path), { force: true });
+    await rm(this.part, { force: true });
   }
 
   /** Writes the end and gives the whole file its name. */
@@ -128,16 +134,26 @@ function stateOf(path: string): string {
   return `${path}.part.state`;
 }
 
+/** Also a link that leads nowhere. */
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
+  return lstat(path).then(
     () => true,
     () => false,
   );
 }
 
-/** The file, to be written on from its first `bytes`; the rest is cut off. */
-async function openPart(part: string, bytes: number): Promise<FileHandle> {
-  const file = await open(part, "a", 0o600);
+/**
+ * The file, to be written on from its first `bytes`, the rest cut off; a new one without `bytes`.
+ * Never what a symbolic link leads to.
+ */
+async function openPart(part: string, bytes: number | undefined): Promise<FileHandle> {
+  if (bytes === undefined) return open(part, "ax", 0o600);
+  if (!(await isFile(part))) {
+    throw new UsageError(`${part}, which its state tells of, is no file: --restart begins anew`);
+  }
+  // Windows has no such flag.
+  const noFollow = constants.O_NOFOLLOW ?? 0;
+  const file = await open(part, constants.O_WRONLY | constants.O_APPEND | noFollow);
   try {
     const { size } = await file.stat();
     if (size < bytes)
@@ -148,6 +164,13 @@ async function openPart(part: string, bytes: number): Promise<FileHandle> {
     await file.close();
     throw error;
   }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return lstat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 async function readState(path: string): Promise<SavedState | undefined> {

@@ -75,14 +75,19 @@ const columns: readonly (readonly [name: string, cell: (entry: EntryJson) => unk
  */
 export const csv: ExportFormat = {
   header: () => `\ufeff${records([columns.map(([name]) => name)])}`,
-  pruned: () => "",
+  pruned: ({ size }) => markRecord("#pruned", `entries 1 to ${size} are not there`),
   positions: (positions) =>
     records(positions.flatMap(({ position }) => (isEntry(position) ? [cellsOf(position)] : []))),
   end({ checkpoint, entries, withheld }) {
-    const cells = ["#checkpoint", checkpoint, `${entries} entries`, `${withheld} not readable`];
-    return records([[...cells, ...Array<string>(columns.length - cells.length).fill("")]]);
+    const counts = [`${entries} entries`, `${withheld} not readable`];
+    return markRecord("#checkpoint", noteCell(checkpoint), ...counts);
   },
 };
+
+/** A record that is no entry. */
+function markRecord(...cells: readonly string[]): string {
+  return records([[...cells, ...Array<string>(columns.length - cells.length).fill("")]]);
+}
 
 function records(rows: string[][]): string {
   return stringify(rows, { quoted: true, quoted_empty: true });
@@ -98,6 +103,14 @@ const formulaStart = /^[\s'"]*[=+\-@\uff1d\uff0b\uff0d\uff20]/u;
 
 /** A cell that is shown as it is: nothing in it that a terminal obeys, and no formula. */
 function textCell(text: string): string {
-  const plain = plainText(text);
+  return noFormula(plainText(text));
+}
+
+/** A signed note in a cell, likewise; its line ends stay, so that it can be taken out again. */
+function noteCell(note: string): string {
+  return noFormula(note.split("\n").map(plainText).join("\n"));
+}
+
+function noFormula(plain: string): string {
   return formulaStart.test(plain) ? `'${plain}` : plain;
 }

@@ -11,7 +11,9 @@ import type { ExportFile, ExportState } from "./export-file.ts";
 import type { ExportFormat } from "./export-format.ts";
 import { proveAll } from "./export-proofs.ts";
 import type { OpenLog } from "./open-log.ts";
-import { floorStart } from "./verify-start.ts";
+import { warn } from "./output.ts";
+import { isAtFault } from "./verify-failure.ts";
+import { floorStart, missingBeginning } from "./verify-start.ts";
 import { requireReached, step } from "./verify-step.ts";
 
 /** An export to be made, or gone on with. */
@@ -25,6 +27,8 @@ export interface ExportJob {
   readonly filter?: StreamFields["filter"];
   /** Prove each entry of a filtered export. */
   readonly withProofs: boolean;
+  /** Go on if the log's first entries are not there. */
+  readonly allowPruned: boolean;
   /** What was asked for; how far an earlier run has come is the file's. */
   readonly asked: Pick<ExportState, "asked" | "filter">;
   readonly retry: RetryOptions;
@@ -36,6 +40,8 @@ export interface ExportResult {
   readonly checkpoint: VerifiedCheckpoint;
   readonly entries: number;
   readonly withheld: number;
+  /** Entries at the beginning that are not there, of a complete export. */
+  readonly pruned: bigint;
 }
 
 /** What is written, and the state that goes with it. */
@@ -49,9 +55,10 @@ const saveEvery = { ms: 2_000, length: 4 * 1024 * 1024 };
 
 /**
  * Exports up to the goal, checking all that goes by, and finishes the file. How far it is, is saved
- * now and then, and when it ends before it is done: by an error, or the signal.
+ * now and then, and when it ends before it is done: by an error, or the signal. If the log is at
+ * fault nothing is left to go on with.
  *
- * @throws VerificationError, ConnectError; the signal's reason.
+ * @throws VerificationError, VerificationFailure, ConnectError; the signal's reason.
  */
 export async function runExport(job: ExportJob): Promise<ExportResult> {
   const { file, format, log, retry } = job;
@@ -75,13 +82,19 @@ export async function runExport(job: ExportJob): Promise<ExportResult> {
     }
     retry.signal.throwIfAborted();
     const checkpoint = await log.verifier.verifyCheckpoint(state.goal, log.teamId);
-    // What was rolled back while it was read may have held more.
-    requireReached(await log.newest(), checkpoint);
+    // Refused if it was rolled back while it was read: it may have held more.
+    await log.newest();
     const { entries, withheld } = state;
     await file.finish(format.end({ checkpoint: state.goal, entries, withheld }));
-    return { checkpoint, entries, withheld };
+    const pruned = job.filter ? 0n : checkpoint.size - BigInt(entries + withheld);
+    return { checkpoint, entries, withheld, pruned };
   } catch (error) {
-    await file.save(state);
+    const kept = isAtFault(error) ? file.discard() : file.save(state);
+    // It must not stand in for the first error. What was saved before is no worse to go on from.
+    await kept.catch((reason: unknown) => {
+      const why = reason instanceof Error ? reason.message : String(reason);
+      warn(`annals: ${file.part} and its state stay as they were: ${why}`);
+    });
     throw error;
   }
 }
@@ -95,7 +108,7 @@ function freshState({ asked, log }: ExportJob): ExportState {
     entries: 0,
     withheld: 0,
     hashes: [],
-    unexplained: false,
+    unexplained: [],
   };
 }
 
@@ -109,16 +122,16 @@ async function* everything(job: ExportJob, from: ExportState): AsyncGenerator<St
   let state = from;
   let goal = await verifier.verifyCheckpoint(state.goal, teamId);
   const hashes = state.hashes.map((text) => fromBase64(text) ?? new Uint8Array());
-  let walk = verifier.walk(teamId, { size: BigInt(state.last), hashes });
+  const { unexplained } = state;
+  let walk = verifier.walk(teamId, { size: BigInt(state.last), hashes, unexplained });
   const options = { ...retry, teamId, cursor: state.cursor, after: walk.size };
   const reader = new LogReader(client.audit, options);
-  // What an earlier run left unexplained, this one's walk does not know of.
-  let isInDoubt = state.unexplained;
   for (let read = 0n; ; ) {
     for await (const { positions } of reader.readTo(goal.size)) {
       let text = "";
       const first = positions[0]?.sequence;
       if (walk.size === 0n && first !== undefined && first > 1n) {
+        if (!job.allowPruned) throw missingBeginning(first - 1n);
         const start = await floorStart(client, teamId, first, retry);
         walk = verifier.walk(teamId, start);
         text = format.pruned(start);
@@ -126,14 +139,15 @@ async function* everything(job: ExportJob, from: ExportState): AsyncGenerator<St
       for (const position of positions) step(walk, position);
       text += format.positions(positions.map((position) => ({ position })));
       const entries = positions.filter(isEntry).length;
+      const reached = walk.state;
       state = {
         ...state,
         cursor: reader.cursor,
         last: String(walk.size),
         entries: state.entries + entries,
         withheld: state.withheld + positions.length - entries,
-        hashes: walk.state.hashes.map(base64),
-        unexplained: isInDoubt || walk.unexplained !== undefined,
+        hashes: reached.hashes.map(base64),
+        unexplained: reached.unexplained ?? [],
       };
       yield { text, state };
       onProgress(walk.size, goal.size);
@@ -141,8 +155,7 @@ async function* everything(job: ExportJob, from: ExportState): AsyncGenerator<St
     if (retry.signal.aborted) return;
     requireReached(walk, goal);
     const suspect = walk.unexplained;
-    if (!isInDoubt && (suspect === undefined || suspect <= read)) break;
-    isInDoubt = false;
+    if (suspect === undefined || suspect <= read) break;
     read = walk.size;
     const newest = await log.newest();
     if (newest.size > goal.size) goal = newest;

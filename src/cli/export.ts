@@ -1,25 +1,25 @@
 /** `annals export`: a log, or what matches of it, as a file that can be verified offline. */
 import { create, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { Command, Option } from "commander";
 import { EntryFilterSchema } from "../../gen/audit/v1/entry_pb.ts";
 import type { ExportHeader } from "../client/export-lines.ts";
 import { plainJson } from "../client/plain-json.ts";
-import { VerificationError } from "../client/verify/fault.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { connectionNotices, patience } from "./connection-notices.ts";
 import { ExportFile } from "./export-file.ts";
 import { csv, ndjson } from "./export-format.ts";
 import { runExport } from "./export-run.ts";
-import { ReportedFailure, reasonOf, VerificationFailure } from "./failure.ts";
+import { ReportedFailure, reasonOf, UsageError } from "./failure.ts";
 import { filterOf, withFilter } from "./filter.ts";
 import { openLog } from "./open-log.ts";
 import { print, warn } from "./output.ts";
+import { requireFilePlace } from "./output-path.ts";
+import { plainText } from "./plain-text.ts";
 import { Progress } from "./progress.ts";
 import { untilInterrupted } from "./signals.ts";
 import { parseTime } from "./time.ts";
 import { stateDirectory, type TrustFlags, withTrust } from "./verifier-keys.ts";
-import { verifying } from "./verify-failure.ts";
+import { isAtFault, verifying } from "./verify-failure.ts";
 
 interface ExportFlags extends ConnectionFlags, TrustFlags {
   output: string;
@@ -27,6 +27,7 @@ interface ExportFlags extends ConnectionFlags, TrustFlags {
   since?: number;
   until?: number;
   restart?: boolean;
+  allowPruned?: boolean;
   [filterFlag: string]: unknown;
 }
 
@@ -42,7 +43,8 @@ export function exportCommand(): Command {
     )
     .option("--since <time>", "only what was recorded at this time or later", parseTime)
     .option("--until <time>", "only what was recorded before this time", parseTime)
-    .option("--restart", "begin anew, in place of what is there");
+    .option("--restart", "begin anew, in place of what is there")
+    .option("--allow-pruned", "go on if the log's first entries are not there");
   withTrust(withConnection(withFilter(command)));
   const typed = typedTimes(command);
   return command.action(async (flags: ExportFlags) =>
@@ -64,6 +66,10 @@ function typedTimes(command: Command): ReadonlyMap<string, string> {
 }
 
 async function exportLog(flags: ExportFlags, typed: ReadonlyMap<string, string>): Promise<void> {
+  if (flags.output === "-") {
+    throw new UsageError("--output: an export is a file, which an interrupted one goes on in");
+  }
+  await requireFilePlace(flags.output);
   using client = await connect(flags);
   using interrupted = untilInterrupted();
   using progress = new Progress({ label: "exporting", unit: "entries" });
@@ -85,21 +91,23 @@ async function exportLog(flags: ExportFlags, typed: ReadonlyMap<string, string>)
   };
   if (file.saved) progress.say(`annals: going on after ${file.saved.entries} entries`);
   try {
-    const { checkpoint, entries, withheld } = await runExport({
+    const { checkpoint, entries, withheld, pruned } = await runExport({
       ...{ client, log, file, header, retry },
       ...(filter !== undefined && { filter: fromJson(EntryFilterSchema, filter) }),
       asked: { asked, ...(filter !== undefined && { filter }) },
       format: flags.format === "csv" ? csv : ndjson,
       withProofs: flags.format === "ndjson",
+      allowPruned: flags.allowPruned ?? false,
       onProgress: (done, total) => progress.set(Number(done), Number(total)),
     });
     progress[Symbol.dispose]();
     const hashes = withheld === 0 ? "" : ` and the hashes of ${withheld} others`;
-    const of = `of ${checkpoint.origin} up to entry ${checkpoint.size}`;
-    await print(`${flags.output}: ${entries} entries${hashes} ${of}\n`);
+    const of = `of ${plainText(checkpoint.origin)} up to entry ${checkpoint.size}`;
+    const missing = pruned === 0n ? "" : `; entries 1 to ${pruned} are not there`;
+    await print(`${flags.output}: ${entries} entries${hashes} ${of}${missing}\n`);
   } catch (error) {
     progress[Symbol.dispose]();
-    if (isHopeless(error)) throw error;
+    if (isAtFault(error)) throw error;
     if (reasonOf(error) === "CURSOR_EXPIRED") {
       throw new Error(`what comes next in ${file.part} is pruned: --restart begins anew`);
     }
@@ -107,12 +115,6 @@ async function exportLog(flags: ExportFlags, typed: ReadonlyMap<string, string>)
     if (interrupted.signal.aborted) throw new ReportedFailure("interrupted");
     throw error;
   }
-}
-
-/** Whether the log is at fault, so that going on is of no use. */
-function isHopeless(error: unknown): boolean {
-  if (error instanceof ConnectError) return error.code === Code.DataLoss;
-  return error instanceof VerificationError || error instanceof VerificationFailure;
 }
 
 function filterJson(flags: ExportFlags): JsonObject | undefined {

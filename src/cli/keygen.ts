@@ -1,9 +1,11 @@
 /** `annals keygen`: the key that signs checkpoints, and the one that verifies them. */
 import { open } from "node:fs/promises";
 import { Command } from "commander";
-import { formatVerifierKey, isKeyName } from "../log/note.ts";
+import { formatVerifierKey, isPlainKeyName } from "../log/note.ts";
 import { UsageError } from "./failure.ts";
 import { print } from "./output.ts";
+import { requireFilePlace } from "./output-path.ts";
+import { plainText } from "./plain-text.ts";
 
 interface KeygenFlags {
   origin?: string;
@@ -34,9 +36,12 @@ async function makeKey({ origin, out }: KeygenFlags): Promise<void> {
   const { formatSigningKey, makeSigningKey } = await import("../log/signing-key.ts");
   const name = origin ?? (process.env.CHECKPOINT_ORIGIN || undefined);
   if (name === undefined) throw new UsageError("--origin, or CHECKPOINT_ORIGIN, is required");
-  if (!isKeyName(name)) {
-    throw new UsageError("--origin: must not be empty, or have white space or + in it");
+  if (!isPlainKeyName(name)) {
+    throw new UsageError(
+      "--origin: must be printable ASCII, begin with a letter or digit, and have no blank or +",
+    );
   }
+  if (out !== undefined) await requireFilePlace(out);
   const key = makeSigningKey(name);
   const verifierKey = formatVerifierKey(key.verifier);
   if (out === undefined) {
@@ -67,5 +72,5 @@ async function showVerifierKey({ origin, out }: KeygenFlags): Promise<void> {
   const { loadStorageConfig } = await import("../config.ts");
   const { configuredKey } = await import("../server/checkpoints.ts");
   const { verifier } = await configuredKey(loadStorageConfig(process.env));
-  await print(`${formatVerifierKey(verifier)}\n`);
+  await print(`${plainText(formatVerifierKey(verifier))}\n`);
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** The command line. Reads `.env` as the server does, and turns every error into an exit code. */
-import { existsSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { acceptRollbackCommand } from "./accept-rollback.ts";
 import { demoCommand } from "./demo.ts";
+import { loadEnvironmentFile } from "./environment-file.ts";
 import { eraseCommand } from "./erase.ts";
 import { exportCommand } from "./export.ts";
 import { describeError, exitCodeHelp, exitCodeOf } from "./failure.ts";
@@ -52,7 +52,7 @@ process.stdout.on("error", () => {});
 process.stderr.on("error", () => {});
 
 try {
-  if (existsSync(".env")) process.loadEnvFile();
+  loadEnvironmentFile();
   await program.parseAsync();
 } catch (error) {
   process.exitCode = failed(error);

@@ -8,7 +8,8 @@ import { Verifier } from "../client/verify/verifier.ts";
 import { parseTeamId } from "../ids.ts";
 import { sha256 } from "../log/sha256.ts";
 import { CheckpointFiles } from "./checkpoint-file.ts";
-import { VerificationFailure } from "./failure.ts";
+import { serverUrl } from "./connection.ts";
+import { UsageError, VerificationFailure } from "./failure.ts";
 import { warn } from "./output.ts";
 import { plainText } from "./plain-text.ts";
 import {
@@ -25,13 +26,13 @@ export interface OpenLog {
   readonly verifier: Verifier;
   readonly memory: CheckpointFiles;
   readonly teamId: string;
-  /** The log as it was signed when it was opened. */
+  /** The log as it was signed: the largest of what the server gave and what was remembered. */
   readonly checkpoint: VerifiedCheckpoint;
   /** What was remembered of it before; undefined at first sight. */
   readonly before: VerifiedCheckpoint | undefined;
   /** The keys that verify it. */
   readonly known: KnownKeys;
-  /** Asks for the newest checkpoint, verifies and remembers it. */
+  /** Asks for the newest checkpoint, verifies and remembers it; likewise the larger one. */
   newest(): Promise<VerifiedCheckpoint>;
 }
 
@@ -70,11 +71,14 @@ export async function openLog(
     const before = await verifier.remember(checkpoint, proveConsistency).catch((error: unknown) => {
       throw unusableMemory(error, memory.pathOf(checkpoint.origin));
     });
-    return { checkpoint, before };
+    // A server that gives an older one has yet to show all that was signed by then.
+    const isOlder = before !== undefined && before.size > checkpoint.size;
+    return { checkpoint: isOlder ? before : checkpoint, before };
   };
 
   const { checkpoint, before } = await accept(first.checkpoint, first.verifierKey);
   if (!known) await warnOfFirstUse(flags, first.verifierKey);
+  if (!flags.team) await requireSameTeam(memory, flags, teamId);
   return {
     ...{ verifier, memory, teamId, checkpoint, before, known: trusted },
     async newest() {
@@ -82,6 +86,20 @@ export async function openLog(
       return (await accept(answer.checkpoint, answer.verifierKey)).checkpoint;
     },
   };
+}
+
+/** Whoever names no team must not be given another one's log, as whole as that may be. */
+async function requireSameTeam(
+  memory: CheckpointFiles,
+  flags: TrustFlags,
+  teamId: string,
+): Promise<void> {
+  const usual = await memory.team(serverUrl(flags).origin, teamId);
+  if (usual === teamId) return;
+  throw new UsageError(
+    `without --team the server gives the log of ${teamId}, and it was that of ${usual} at first: ` +
+      "say with --team which one is meant",
+  );
 }
 
 /** A key of the server's that is none is its fault, not the caller's. */

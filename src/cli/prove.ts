@@ -11,6 +11,8 @@ import { UsageError, VerificationFailure } from "./failure.ts";
 import { entryKey } from "./get.ts";
 import { openLog } from "./open-log.ts";
 import { print } from "./output.ts";
+import { requireFilePlace } from "./output-path.ts";
+import { plainText } from "./plain-text.ts";
 import { stateDirectory, type TrustFlags, withTrust } from "./verifier-keys.ts";
 import { verifying } from "./verify-failure.ts";
 
@@ -38,8 +40,7 @@ async function prove(given: string, flags: ProveFlags): Promise<void> {
       throw new VerificationFailure("verification failed: this is not the entry asked for");
     }
     const retry = { signal: new AbortController().signal, maxFailures: 5 };
-    // The team that the server takes for the credential's own must be the entry's.
-    const log = await openLog(client, { ...flags, team: flags.team || entry.teamId }, retry);
+    const log = await openLog(client, flags, retry);
     const { checkpoint, verifier } = log;
     const key = { case: "sequence", value: entry.sequence } as const;
     const treeSize = checkpoint.size;
@@ -56,13 +57,15 @@ async function prove(given: string, flags: ProveFlags): Promise<void> {
     }
     await requireAbsent(path);
     await replaceFile(path, text);
-    await print(`${path}: entry ${entry.sequence} of ${checkpoint.origin}, with its proof\n`);
+    const origin = plainText(checkpoint.origin);
+    await print(`${path}: entry ${entry.sequence} of ${origin}, with its proof\n`);
   });
 }
 
 /** An older proof is worth keeping: its checkpoint shows the log at another time. */
 async function requireAbsent(path: string): Promise<void> {
   if (path === "-") return;
+  await requireFilePlace(path);
   try {
     await access(path);
   } catch {

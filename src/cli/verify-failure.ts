@@ -20,6 +20,12 @@ export async function verifying<T>(stateDirectory: string, work: () => Promise<T
   }
 }
 
+/** Whether an error says that a log is not what it claims to be: to go on is of no use. */
+export function isAtFault(error: unknown): boolean {
+  if (error instanceof ConnectError) return error.code === Code.DataLoss;
+  return error instanceof VerificationError || error instanceof VerificationFailure;
+}
+
 async function failureOf(error: unknown, stateDirectory: string): Promise<unknown> {
   if (error instanceof TlogProofError) {
     return new VerificationFailure(`verification failed: ${error.message}`, { cause: error });

@@ -15,30 +15,51 @@ import { UsageError } from "./failure.ts";
 import { print } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { requireKeys, stateDirectory, type TrustFlags } from "./verifier-keys.ts";
+import { extentText, isWhole, requireOpened } from "./verify-extent.ts";
 import { unusableMemory } from "./verify-failure.ts";
 import { checkpointJson, checkpointLines, exportLines, reportText } from "./verify-report.ts";
+import { missingBeginning } from "./verify-start.ts";
+
+interface FileFlags extends TrustFlags {
+  allowPruned?: boolean;
+  requireOpened?: boolean;
+  json?: boolean;
+}
 
 /** Verifies an export and says what it is; throws what `verifyExport` throws, and UsageError. */
-export async function verifyFile(path: string, flags: TrustFlags, json: boolean): Promise<void> {
+export async function verifyFile(path: string, flags: FileFlags): Promise<void> {
   const known = await requireKeys(flags);
   const memory = new CheckpointFiles(await stateDirectory(flags));
   const verifier = new Verifier({ keys: known.keys, sha256 });
   const report = await verifyExport(await readWithProgress(path), verifier, {
     earlierSize: async (origin) => sizeOf(await memory.get(origin)),
   });
-  const before = await compare(report, verifier, memory);
   const { header, checkpoint, opened, withheld, erased, pruned } = report;
-  if (json) {
+  if (pruned > 0n && !flags.allowPruned) throw missingBeginning(pruned);
+  if (flags.requireOpened) requireOpened(report);
+  const before = await compare(report, verifier, memory);
+  if (flags.json) {
     const { complete, filter } = header;
-    const counts = { complete, opened, withheld, erased, pruned: String(pruned), filter };
+    const whole = complete && isWhole(report);
+    const counts = { complete, whole, opened, withheld, erased, pruned: String(pruned), filter };
     await print(`${plainJson({ ...checkpointJson(checkpoint, known), ...counts })}\n`);
     return;
   }
-  const headline = header.complete
-    ? `${path} is the whole log ${checkpoint.origin}, unchanged, up to entry ${checkpoint.size}`
-    : `each entry of ${path} is in the log ${checkpoint.origin}, as it was recorded`;
+  const headline = headlineOf(path, report);
   const lines = [...exportLines(report), ...checkpointLines(checkpoint, known)] as const;
   await print(reportText(headline, [...lines, ["before", before]]));
+}
+
+function headlineOf(path: string, report: ExportReport): string {
+  const { header, checkpoint, erased } = report;
+  const { origin, size } = checkpoint;
+  if (!header.complete) {
+    const asRecorded = erased === 0 ? ", as it was recorded" : "";
+    return `each entry of ${path} is in the log ${origin}${asRecorded}`;
+  }
+  return isWhole(report) && size > 0n
+    ? `${path} is the whole log ${origin}, unchanged, up to entry ${size}`
+    : `${path}: ${extentText(report)}`;
 }
 
 /**

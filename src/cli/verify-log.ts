@@ -1,5 +1,5 @@
 /** The whole walk over a log on a server: every position read and hashed up to a signed root. */
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { AuditClient } from "../client/client.ts";
 import { LogReader } from "../client/log-reader.ts";
 import type { RetryOptions } from "../client/retry.ts";
@@ -8,8 +8,9 @@ import { VerificationError } from "../client/verify/fault.ts";
 import type { LogWalk, WalkReport } from "../client/verify/walk.ts";
 import { base64 } from "../log/base64.ts";
 import type { OpenLog } from "./open-log.ts";
+import { isAtFault } from "./verify-failure.ts";
 import { firstBadEntry, type Walked } from "./verify-search.ts";
-import { floorStart, savedStart, type WalkStart } from "./verify-start.ts";
+import { floorStart, missingBeginning, savedStart, type WalkStart } from "./verify-start.ts";
 import { requireReached, step } from "./verify-step.ts";
 
 /** What a walk over a server's log has shown. */
@@ -24,6 +25,8 @@ export interface WalkOptions {
   readonly retry: RetryOptions;
   /** Go on from where the last finished walk ended. */
   readonly sinceLast: boolean;
+  /** Go on if the log's first entries are not there. */
+  readonly allowPruned: boolean;
   readonly onProgress: (done: bigint, total: bigint) => void;
 }
 
@@ -36,27 +39,49 @@ export interface WalkOptions {
 export async function walkLog(
   client: AuditClient,
   log: OpenLog,
-  { retry, sinceLast, onProgress }: WalkOptions,
+  options: WalkOptions,
+): Promise<LogReport> {
+  const saved = options.sinceLast ? await savedStart(log) : undefined;
+  if (saved === undefined) return walkFrom(client, log, options, beginning, "");
+  if (saved.pruned > 0n && !options.allowPruned) throw missingBeginning(saved.pruned);
+  try {
+    return await walkFrom(client, log, options, saved, saved.cursor);
+  } catch (error) {
+    // The cursor is the word of the server that gave it: it may be that which leads astray.
+    const isBadCursor = error instanceof ConnectError && error.code === Code.InvalidArgument;
+    if (saved.cursor === "" || !(isBadCursor || isAtFault(error))) throw error;
+    return walkFrom(client, log, options, saved, "");
+  }
+}
+
+const beginning: WalkStart = {
+  ...{ reason: "beginning", size: 0n, hashes: [] },
+  ...{ pruned: 0n, withheld: 0 },
+};
+
+async function walkFrom(
+  client: AuditClient,
+  log: OpenLog,
+  { retry, allowPruned, onProgress }: WalkOptions,
+  from: WalkStart,
+  cursor: string,
 ): Promise<LogReport> {
   const { verifier, memory, teamId } = log;
   let { checkpoint } = log;
-  const saved = sinceLast ? await savedStart(log) : undefined;
-  let start: WalkStart = saved ?? { reason: "beginning", size: 0n, hashes: [] };
+  let start = from;
   let walk = verifier.walk(teamId, start);
-  const cursor = saved?.cursor ?? "";
   const reader = new LogReader(client.audit, { ...retry, teamId, cursor, after: start.size });
 
   // An erased entry is explained by a later one, which may stand behind the checkpoint if it was
   // erased while it was read. A checkpoint asked for after the reading covers it.
-  let isFirst = cursor === "";
   for (let read = 0n; ; ) {
     for await (const { positions } of reader.readTo(checkpoint.size)) {
       const first = positions[0]?.sequence;
-      if (isFirst && first !== undefined && first > walk.size + 1n) {
+      if (walk.size === 0n && first !== undefined && first > 1n) {
+        if (!allowPruned) throw missingBeginning(first - 1n);
         start = await floorStart(client, teamId, first, retry);
         walk = verifier.walk(teamId, start);
       }
-      if (positions.length > 0) isFirst = false;
       for (const position of positions) step(walk, position);
       onProgress(walk.size - start.size, checkpoint.size - start.size);
     }
@@ -75,6 +100,8 @@ export async function walkLog(
     checkpoint: checkpoint.note,
     hashes: report.state.hashes.map(base64),
     cursor: reader.cursor,
+    withheld: start.withheld + report.withheld,
+    ...(start.pruned > 0n && { pruned: String(start.pruned) }),
   });
   return { ...report, checkpoint, start };
 }

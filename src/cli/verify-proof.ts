@@ -1,5 +1,6 @@
 /** Checking a proof file without a server. */
 import { open } from "node:fs/promises";
+import { DetailsState } from "../../gen/audit/v1/entry_pb.ts";
 import { entryToJson } from "../client/entry-json.ts";
 import { plainJson } from "../client/plain-json.ts";
 import { verifyTlogProof } from "../client/proof-verify.ts";
@@ -26,7 +27,12 @@ export async function verifyProof(path: string, flags: TrustFlags, json: boolean
     await print(`${plainJson(found)}\n`);
     return;
   }
-  const headline = `entry ${entry.sequence} of ${checkpoint.origin} is in it as it was recorded`;
+  // The log may say so elsewhere, or not: one entry cannot show it.
+  const state =
+    entry.detailsState === DetailsState.ERASED
+      ? "; it comes without details, and that they were erased by right is not proved here"
+      : " as it was recorded";
+  const headline = `entry ${entry.sequence} of ${checkpoint.origin} is in it${state}`;
   await print(`${reportText(headline, checkpointLines(checkpoint, known))}\n${entryText(entry)}`);
 }
 

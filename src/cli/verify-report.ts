@@ -24,7 +24,7 @@ export function reportText(headline: string, lines: readonly Line[]): string {
 
 /** What was walked on a server. */
 export function logLines({ opened, withheld, erased, start }: LogReport): Line[] {
-  const lines = countLines(opened, withheld, erased, "this credential may not read them");
+  const lines = countLines(opened, withheld, erased);
   const from = `entry ${start.size + 1n}`;
   switch (start.reason) {
     case "beginning":
@@ -44,17 +44,20 @@ export function logLines({ opened, withheld, erased, start }: LogReport): Line[]
 
 /** What was read in an export. */
 export function exportLines({ header, opened, withheld, erased, pruned }: ExportReport): Line[] {
-  const lines = countLines(opened, withheld, erased, "its maker could not read them");
   const from = `entry ${pruned + 1n}`;
   if (header.complete) {
+    const lines = countLines(opened, withheld, erased);
     return pruned === 0n
       ? lines
       : [...lines, ["from", `${from}: the log no longer held those before, only their hashes`]];
   }
+  // The entry that says so may be anywhere in the log, and is not in the file.
+  const notProved = `that the details of ${erased}, which come without, were erased by right`;
   return [
-    ...lines.slice(0, 1),
+    ["opened", `${opened}: hashed from what they say`],
     ["filter", `${plainJson(header.filter)}, as the export itself says`],
     ["not proved", "that every entry which matches the filter is there"],
+    ...(erased === 0 ? [] : [["not proved", notProved] as const]),
   ];
 }
 
@@ -83,11 +86,13 @@ export function checkpointJson(checkpoint: VerifiedCheckpoint, { keys, source }:
   };
 }
 
-function countLines(opened: number, withheld: number, erased: number, why: string): Line[] {
+const unseen = "what they say was not seen";
+
+function countLines(opened: number, withheld: number, erased: number): Line[] {
   const gone = erased === 0 ? "" : `; the details of ${erased} were erased since`;
   return [
     ["opened", `${opened}: hashed from what they say${gone}`],
-    ["hashes", withheld === 0 ? "0" : `${withheld}: ${why}`],
+    ["hashes", withheld === 0 ? "0" : `${withheld} positions as hashes only: ${unseen}`],
   ];
 }
 

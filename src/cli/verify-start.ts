@@ -7,12 +7,16 @@ import { fromBase64 } from "../log/base64.ts";
 import { Frontier } from "../log/merkle.ts";
 import { equalBytes } from "../log/proof.ts";
 import { sha256 } from "../log/sha256.ts";
-import { UsageError } from "./failure.ts";
+import { UsageError, VerificationFailure } from "./failure.ts";
 import type { OpenLog } from "./open-log.ts";
 
 /** Where a walk began. */
 export interface WalkStart extends WalkState {
   readonly reason: "beginning" | "last run" | "floor";
+  /** Entries at the log's beginning that are not there, whenever that was found. */
+  readonly pruned: bigint;
+  /** Positions before the start that earlier runs had only the hash of. */
+  readonly withheld: number;
 }
 
 /**
@@ -33,7 +37,7 @@ export async function floorStart(
   const frontier = frontierOf({ size: last - 1n, hashes: hashes.toReversed() });
   frontier?.append(leafHash);
   if (frontier === undefined) throw new VerificationError("hash_malformed", { sequence: last });
-  return { reason: "floor", size: last, hashes: frontier.hashes };
+  return { reason: "floor", size: last, hashes: frontier.hashes, pruned: last, withheld: 0 };
 }
 
 /**
@@ -58,14 +62,22 @@ export async function savedStart({
     });
   const hashes = saved.hashes.map((text) => fromBase64(text) ?? new Uint8Array());
   const frontier = frontierOf({ size, hashes });
-  if (frontier === undefined || !equalBytes(frontier.root(), root)) throw new UsageError(damaged);
-  if (size > checkpoint.size) {
-    throw new Error(
-      `the server answers with a checkpoint of ${checkpoint.size} entries, older than the one of ` +
-        `${size} that was verified before; try again`,
-    );
-  }
-  return { reason: "last run", size, hashes, cursor: saved.cursor };
+  // Whatever is there now goes on from the last checkpoint, which was no smaller.
+  const pruned = BigInt(saved.pruned ?? "0");
+  const isSound = frontier !== undefined && equalBytes(frontier.root(), root);
+  if (!isSound || size > checkpoint.size || pruned > size) throw new UsageError(damaged);
+  const { cursor, withheld = 0 } = saved;
+  return { reason: "last run", size, hashes, cursor, pruned, withheld };
+}
+
+/** What is said of a log without its first entries, unless that was expected. */
+export function missingBeginning(pruned: bigint): VerificationFailure {
+  const lines = [
+    `verification failed: ${pruned === 1n ? "entry 1 is" : `entries 1 to ${pruned} are`} not there`,
+    "  fault: sequence_gap; first bad sequence: 1",
+    "  if that is known to be right, for old entries are no longer kept: --allow-pruned",
+  ];
+  return new VerificationFailure(lines.join("\n"));
 }
 
 function frontierOf({ size, hashes }: WalkState): Frontier | undefined {

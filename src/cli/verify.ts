@@ -8,6 +8,7 @@ import { openLog } from "./open-log.ts";
 import { print } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { stateDirectory, type TrustFlags, withTrust } from "./verifier-keys.ts";
+import { extentText, isWhole, requireOpened } from "./verify-extent.ts";
 import { verifying } from "./verify-failure.ts";
 import { verifyFile } from "./verify-file.ts";
 import { walkLog } from "./verify-log.ts";
@@ -18,6 +19,8 @@ interface VerifyFlags extends ConnectionFlags, TrustFlags {
   sinceLast?: boolean;
   file?: string;
   proof?: string;
+  allowPruned?: boolean;
+  requireOpened?: boolean;
   json?: boolean;
 }
 
@@ -28,6 +31,8 @@ export function verifyCommand(): Command {
     .option("--since-last", "go on from where the last finished run ended")
     .option("--file <export>", "check an NDJSON export instead, without a server")
     .option("--proof <file>", "check a proof file instead, without a server")
+    .option("--allow-pruned", "accept a log or an export whose first entries are not there")
+    .option("--require-opened", "fail if there is any position of which only the hash is given")
     .option("--json", "what was found as one JSON object on a line");
   return withTrust(withConnection(command)).action(verify);
 }
@@ -38,7 +43,7 @@ async function verify(flags: VerifyFlags): Promise<void> {
     throw new UsageError("--since-last, --file and --proof exclude one another");
   }
   await verifying(await stateDirectory(flags), async () => {
-    if (file !== undefined) await verifyFile(file, flags, json ?? false);
+    if (file !== undefined) await verifyFile(file, flags);
     else if (proof !== undefined) await verifyProof(proof, flags, json ?? false);
     else await verifyLog(flags);
   });
@@ -53,7 +58,7 @@ async function verifyLog(flags: VerifyFlags): Promise<void> {
   const { before, known } = log;
   const sinceLast = flags.sinceLast ?? false;
   const report = await walkLog(client, log, {
-    ...{ retry, sinceLast },
+    ...{ retry, sinceLast, allowPruned: flags.allowPruned ?? false },
     onProgress: (done, total) => progress.set(Number(done), Number(total)),
   }).catch((error: unknown) => {
     if (!sinceLast || reasonOf(error) !== "CURSOR_EXPIRED") throw error;
@@ -61,17 +66,22 @@ async function verifyLog(flags: VerifyFlags): Promise<void> {
   });
   progress[Symbol.dispose]();
   const { checkpoint, opened, withheld, erased, start } = report;
+  const { pruned, withheld: withheldBefore } = start;
+  const extent = { checkpoint, pruned, withheld: withheldBefore + withheld };
+  if (flags.requireOpened) requireOpened(extent);
   if (flags.json) {
     const counts = { opened, withheld, erased, from: String(start.size + 1n), start: start.reason };
+    const missing = { whole: isWhole(extent), pruned: String(pruned), withheldBefore };
     const seen = before && { seenBefore: String(before.size) };
-    await print(`${plainJson({ ...checkpointJson(checkpoint, known), ...counts, ...seen })}\n`);
+    const found = { ...checkpointJson(checkpoint, known), ...counts, ...missing, ...seen };
+    await print(`${plainJson(found)}\n`);
     return;
   }
   const seen = before
     ? `it goes on from the ${before.size} entries that were signed when it was last seen`
     : "nothing was remembered of it: a rewrite before now would not be noticed";
   await print(
-    reportText(`${checkpoint.origin} is whole and unchanged up to entry ${checkpoint.size}`, [
+    reportText(extentText(extent), [
       ...logLines(report),
       ...checkpointLines(checkpoint, known),
       ["before", seen],

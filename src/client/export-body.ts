@@ -17,11 +17,11 @@ export interface ExportReport {
   readonly checkpoint: VerifiedCheckpoint;
   /** Entries whose content was checked. */
   readonly opened: number;
-  /** Those of them whose details are erased. */
+  /** Those of them without details that were erased: in a filtered one, as its maker says. */
   readonly erased: number;
-  /** Positions of which only the hash is there. */
+  /** Positions of which only the hash is there: what they say was not seen. */
   readonly withheld: number;
-  /** Entries before the first position, which the log no longer held. */
+  /** Entries before the first position, which are not there: unless 0, it is no whole log. */
   readonly pruned: bigint;
   /** The root at the earlier size that was asked for, if a complete export passes through it. */
   readonly earlierRoot?: Uint8Array;
@@ -81,6 +81,9 @@ class CompleteBody implements ExportBody {
     const header = this.#header;
     const checkpoint = await this.#verifier.verifyCheckpoint(end.checkpoint, header.teamId);
     if (checkpoint.origin !== header.origin) throw new VerificationError("wrong_origin");
+    if (this.#pruned > 0n && this.#pruned >= checkpoint.size) {
+      throw new ExportLineError("it has nothing of the log, all of which it says was pruned");
+    }
     const { opened, erased, withheld } = this.#walk.finish(checkpoint);
     requireCounts(end, opened, withheld);
     const earlierRoot = this.#earlierRoot;

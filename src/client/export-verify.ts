@@ -25,8 +25,9 @@ export interface ExportOptions {
 }
 
 /**
- * Verifies an export from its bytes. A complete one is shown to be the whole log of its checkpoint,
- * with nothing left out; of a filtered one each entry is shown to be in the log, and no more.
+ * Verifies an export from its bytes. Of a complete one every position is shown to be the log's; it
+ * is the whole log, with nothing left out, if the report's `pruned` and `withheld` are 0. Of a
+ * filtered one each entry is shown to be in the log, and no more.
  *
  * @throws ExportError. One that is cut off, wherever that is, is refused as such.
  */

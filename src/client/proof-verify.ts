@@ -6,7 +6,10 @@ import { parseTlogProof, TlogProofError } from "./tlog-proof.ts";
 import type { VerifiedCheckpoint } from "./verify/checkpoint.ts";
 import type { Verifier } from "./verify/verifier.ts";
 
-/** What a proof file was found to prove: that the entry is in the log of the checkpoint. */
+/**
+ * What a proof file was found to prove: that the entry is in the log of the checkpoint. If it comes
+ * without details, as erased, that they were erased is not proved.
+ */
 export interface ProvedEntry {
   readonly entry: AuditEntry;
   readonly checkpoint: VerifiedCheckpoint;

@@ -84,10 +84,14 @@ function decodeDetails({ actor, resource, metadata, context }: AuditEntry): Deta
   if (actor?.name) details.actorName = actor.name;
   if (resource?.name) details.resourceName = resource.name;
   if (metadata) details.metadata = metadata;
-  if (context?.ipAddress) details.ipAddress = context.ipAddress;
-  if (context?.userAgent) details.userAgent = context.userAgent;
-  if (context?.requestId) details.requestId = context.requestId;
-  if (context?.traceId) details.traceId = context.traceId;
+  if (context === undefined) return details;
+  const { ipAddress, userAgent, requestId, traceId } = context;
+  // No hash covers an empty one.
+  if (!(ipAddress || userAgent || requestId || traceId)) return malformed("context");
+  if (ipAddress) details.ipAddress = ipAddress;
+  if (userAgent) details.userAgent = userAgent;
+  if (requestId) details.requestId = requestId;
+  if (traceId) details.traceId = traceId;
   return details;
 }
 

@@ -94,6 +94,8 @@ function resource(value: unknown): Resource {
 
 function context(value: unknown): RequestContext {
   const json = fieldsOf(value, "context", "context.", contextFields);
+  // Nothing is hashed of it, so that it could come and go.
+  if (Object.keys(json).length === 0) throw new EntryJsonError("context: must not be empty");
   return {
     $typeName: "audit.v1.RequestContext",
     ipAddress: text(json.ipAddress, "context.ipAddress"),

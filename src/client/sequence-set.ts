@@ -7,6 +7,20 @@ export class SequenceSet {
   /** The word last added to. */
   #last = 0n;
 
+  /** Empty, or with what is in the `words` of another. */
+  constructor(words: readonly string[] = []) {
+    for (const text of words) {
+      const [word = "", bits = ""] = text.split(":");
+      this.#last = BigInt(word);
+      this.#words.set(this.#last, BigInt(`0x${bits}`));
+    }
+  }
+
+  /** What is in it, to be kept as text. Example: `["0:1c", "3:1"]` */
+  get words(): string[] {
+    return Array.from(this.#words, ([word, bits]) => `${word}:${bits.toString(16)}`);
+  }
+
   /** Adds a position after all that were ever added. */
   add(sequence: bigint): void {
     this.#last = sequence >> 10n;

@@ -52,6 +52,14 @@ export function isKeyName(text: string): boolean {
 }
 
 /**
+ * Whether a text is fit to name a key of ours: visible ASCII that begins with a letter or a digit,
+ * without `+`. Others may be named more freely; ours is shown in terminals and spreadsheets.
+ */
+export function isPlainKeyName(text: string): boolean {
+  return /^[A-Za-z0-9][!-*,-~]*$/.test(text);
+}
+
+/**
  * Takes a note apart. Nothing in it may be believed before a signature is verified.
  *
  * @throws NoteError for anything but a note to the letter, or one above 1 MiB or 100 signatures.

@@ -1,23 +1,28 @@
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import { describe, expect, it, vi } from "vitest";
 import { ExportFile } from "../../src/cli/export-file.ts";
 import { ndjson } from "../../src/cli/export-format.ts";
 import { runExport } from "../../src/cli/export-run.ts";
 import { openLog } from "../../src/cli/open-log.ts";
 import { createAuditClient } from "../../src/client/client.ts";
+import type { EntryJson } from "../../src/client/entry-json.ts";
+import { VerificationError } from "../../src/client/verify/fault.ts";
 import { parseTeamId, type TeamId } from "../../src/ids.ts";
 import { Superuser } from "../attacks/superuser.ts";
+import { signedLog } from "../client/signed-log.ts";
 import { linesOf, upTo } from "../support/cli.ts";
 import { succeeded, useCliLog } from "../support/cli-log.ts";
-import { meddling } from "../support/meddling.ts";
+import { meddling, rolledBackTo } from "../support/meddling.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { startTestServer } from "../support/server.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
 const log = useCliLog();
 const origin = () => `audit.example.com/${log.teamId}`;
+const superuser = () => Superuser.connect(log.database.url, parseTeamId(log.teamId) as TeamId);
 const jsonLines = async (name: string) =>
   linesOf(await log.read(name)).map((line) => JSON.parse(line) as Record<string, unknown>);
 const files = async () => (await readdir(log.cwd)).filter((name) => name !== "state").toSorted();
@@ -38,6 +43,23 @@ const holdAfter = (proxy: TcpProxy, limit: number) => {
     return bytes < limit ? "pass" : "hold";
   };
 };
+
+/** Exports the log in this process, with something between it and the server. */
+async function exportThrough(name: string, ...interceptors: Interceptor[]) {
+  const { ANNALS_URL: url = "", ANNALS_TOKEN: token = "" } = await log.env();
+  using client = createAuditClient({ baseUrl: url, token, interceptors });
+  const retry = { signal: AbortSignal.timeout(20_000) };
+  const key = [log.checkpoints.verifierKey];
+  const state = join(log.cwd, "state");
+  const opened = await openLog(client, { url, key, state, team: log.teamId }, retry);
+  await using file = await ExportFile.open(join(log.cwd, name), "all", false);
+  return await runExport({
+    ...{ client, log: opened, file, format: ndjson, withProofs: true, allowPruned: false, retry },
+    header: { origin: origin(), teamId: log.teamId, complete: true },
+    asked: { asked: "all" },
+    onProgress: () => undefined,
+  });
+}
 
 describe("export", () => {
   it("writes a whole log, which verify --file proves to be whole", async () => {
@@ -62,7 +84,7 @@ describe("export", () => {
     expect(shown).toContain("opened     650: ");
   });
 
-  it("gives a member what it may read, and the rest as hashes, which is whole too", async () => {
+  it("gives a member what it may read, and the rest as hashes, which is not called whole", async () => {
     await log.record(70);
     const printed = succeeded(await log.annals(["export", "-o", "m"], { role: "member" }));
     expect(printed).toContain("60 entries and the hashes of 10 others");
@@ -71,13 +93,20 @@ describe("export", () => {
     });
     const shown = succeeded(await log.annals(["verify", "--file", "m"]));
     expect(shown).toContain("opened     60: ");
-    expect(shown).toContain("hashes     10: its maker could not read them");
+    expect(shown).toContain("m: no position of ");
+    expect(shown).toContain("is missing or changed: 60 of 70 entries opened\n");
+    expect(shown).toContain("hashes     10 positions as hashes only: what they say was not seen");
+    expect(await log.annals(["verify", "--file", "m", "--require-opened"])).toMatchObject({
+      code: 6,
+      stderr: expect.stringContaining("10 positions as hashes only: what they say was not seen"),
+    });
   });
 
   it("writes an empty log", async () => {
     succeeded(await log.annals(["export", "-o", "none", "--team", log.teamId]));
     expect(await jsonLines("none")).toHaveLength(2);
-    succeeded(await log.annals(["verify", "--file", "none"]));
+    const shown = succeeded(await log.annals(["verify", "--file", "none"]));
+    expect(shown).toContain(`none: ${origin()} has no entries\n`);
   });
 
   it("proves each entry of a filtered one, and claims no more", async () => {
@@ -108,10 +137,34 @@ describe("export", () => {
     expect(JSON.parse(json)).toMatchObject({ complete: false, opened: 40, size: "400" });
   });
 
+  it("does not vouch for details that somebody has taken out, in a proof file neither", async () => {
+    await log.record(3);
+    succeeded(await log.annals(["export", "-o", "some", "--since", "24h"]));
+    const bare = (line: string) => {
+      const { metadata, context, detailsSalt, ...entry } = JSON.parse(line) as EntryJson;
+      const { name, ...actor } = entry.actor ?? {};
+      return JSON.stringify({ ...entry, actor, detailsState: "erased" });
+    };
+    const lines = linesOf(await log.read("some"));
+    const stripped = lines.with(2, bare(lines[2] ?? ""));
+    await log.write("some", stripped.map((line) => `${line}\n`).join(""));
+    const shown = succeeded(await log.annals(["verify", "--file", "some"]));
+    expect(shown).toContain(`each entry of some is in the log ${origin()}\n`);
+    expect(shown).toContain("that the details of 1, which come without, were erased by right\n");
+
+    succeeded(await log.annals(["prove", "2", "-o", "p"]));
+    const proof = (await log.read("p")).split("\n");
+    const extra = Buffer.from((proof[1] ?? "").slice("extra ".length), "base64").toString();
+    const encoded = `extra ${Buffer.from(bare(extra)).toString("base64")}`;
+    await log.write("p", proof.with(1, encoded).join("\n"));
+    const proved = succeeded(await log.annals(["verify", "--proof", "p"]));
+    expect(proved).not.toContain("as it was recorded");
+    expect(proved).toContain("that they were erased by right is not proved here\n");
+  });
+
   it("stops at the entry that is not the one recorded, and leaves no finished file", async () => {
     await log.record(30);
-    const teamId = parseTeamId(log.teamId) as TeamId;
-    await using attacker = await Superuser.connect(log.database.url, teamId);
+    await using attacker = await superuser();
     await attacker.edit(9n, "action = 'read'");
     for (const args of [
       ["export", "-o", "x"],
@@ -122,7 +175,56 @@ describe("export", () => {
         stderr: expect.stringContaining("first bad sequence: 9\n"),
       });
     }
-    expect((await files()).every((name) => name.includes(".part"))).toBe(true);
+    expect(await files()).toEqual([]);
+  });
+
+  it.each(["ndjson", "csv"])("is refused as often as it is asked for: %s", async (format) => {
+    await log.record(30);
+    await using attacker = await superuser();
+    await attacker.edit(4n, "details_state = 'erased', details_salt = NULL, metadata = NULL");
+    for (let run = 1; run <= 3; run++) {
+      expect(await log.annals(["export", "-o", "x", "--format", format])).toMatchObject({
+        code: 6,
+        stderr: expect.stringContaining("fault: erasure_unexplained; first bad sequence: 4\n"),
+      });
+      expect(await files()).toEqual([]);
+    }
+  });
+
+  it("knows after an interruption what was unexplained before", async () => {
+    await log.record(1_200);
+    await using attacker = await superuser();
+    await attacker.edit(4n, "details_state = 'erased', details_salt = NULL, metadata = NULL");
+    const cut = meddling(async (number) => {
+      if (number > 1) throw new ConnectError("not now", Code.PermissionDenied);
+      return "go on";
+    });
+    await expect(exportThrough("x", cut)).rejects.toThrow("not now");
+    expect((await savedState("x")).state.entries).toBeGreaterThan(4);
+    await expect(exportThrough("x")).rejects.toThrow(/^entry 4: .*no later entry says/);
+  });
+
+  it("is refused with the reason even if what it leaves cannot be tidied up", async () => {
+    await log.record(10);
+    await using attacker = await superuser();
+    await attacker.edit(4n, "action = 'read'");
+    const state = join(log.cwd, "x.part.state");
+    const meddle = meddling(async () => {
+      await rm(state, { recursive: true });
+      await mkdir(join(state, "in-the-way"), { recursive: true });
+      return "go on";
+    });
+    await expect(exportThrough("x", meddle)).rejects.toThrow(VerificationError);
+  });
+
+  it("reaches what was signed before, whatever an older checkpoint says", async () => {
+    await log.record(10);
+    const checkpoint = await log.checkpoint();
+    await log.record(5);
+    await exportThrough("all");
+    await expect(exportThrough("x", rolledBackTo(checkpoint))).rejects.toThrow(
+      "the log ends with entry 10, and 15 were signed for\n",
+    );
   });
 
   it("takes a later checkpoint if details are erased while it reads", async () => {
@@ -135,18 +237,7 @@ describe("export", () => {
       if (number === 1) await audit.erase({ teamId: log.teamId, ids });
       return "go on";
     });
-    const { ANNALS_URL: url = "", ANNALS_TOKEN: token = "" } = await log.env();
-    using client = createAuditClient({ baseUrl: url, token, interceptors: [meddle] });
-    const retry = { signal: AbortSignal.timeout(20_000) };
-    const key = [log.checkpoints.verifierKey];
-    const opened = await openLog(client, { url, key, state: log.cwd, team: log.teamId }, retry);
-    await using file = await ExportFile.open(join(log.cwd, "live"), "all", false);
-    const result = await runExport({
-      ...{ client, log: opened, file, format: ndjson, withProofs: true, retry },
-      header: { origin: origin(), teamId: log.teamId, complete: true },
-      asked: { asked: "all" },
-      onProgress: () => undefined,
-    });
+    const result = await exportThrough("live", meddle);
     expect(result).toMatchObject({ entries: 1_501, checkpoint: { size: 1_501n } });
     const shown = succeeded(await log.annals(["verify", "--file", "live"]));
     expect(shown).toContain("opened     1501: hashed from what they say; the details of 1 were");
@@ -223,6 +314,36 @@ describe("an export that was interrupted", { timeout: 120_000 }, () => {
       const shown = succeeded(await log.annals(["verify", "--file", "cut"]));
       expect(shown).toContain("opened     400: ");
     }
+  });
+
+  it("is not written to where a symbolic link leads, neither anew nor on", async () => {
+    await recordLarge();
+    await log.write("precious", "precious");
+    await symlink("precious", join(log.cwd, "x.part"));
+    succeeded(await log.annals(["export", "-o", "x", "--restart"]));
+    await symlink("nowhere", join(log.cwd, "y.part"));
+    expect(await log.annals(["export", "-o", "y"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("y.part is there without its state"),
+    });
+    expect(await files()).toEqual(["precious", "x", "y.part"]);
+
+    await using proxy = await startTcpProxy(log.server.url);
+    holdAfter(proxy, 2_500_000);
+    const running = await log.start(["export", "-o", "z"], { ANNALS_URL: proxy.url });
+    await vi.waitFor(() => expect(proxy.held).toBeGreaterThan(0), { timeout: 20_000 });
+    running.child.kill("SIGTERM");
+    await running.ended;
+    const target = `${await log.read("z.part")}of another`;
+    await log.write("target", target);
+    await rm(join(log.cwd, "z.part"));
+    await symlink("target", join(log.cwd, "z.part"));
+    expect(await log.annals(["export", "-o", "z"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("z.part, which its state tells of, is no file"),
+    });
+    expect(await log.read("target")).toBe(target);
+    expect(await log.read("precious")).toBe("precious");
   });
 
   it("is not mixed up with another one", async () => {
@@ -361,6 +482,20 @@ describe("verify --file", () => {
     });
   });
 
+  it("says so if the log was signed by another key when it was last seen", async () => {
+    await log.record(3);
+    succeeded(await log.annals(["export", "-o", "all"]));
+    const directory = join("state", "annals");
+    const names = await readdir(join(log.cwd, directory));
+    const path = join(directory, names.find((name) => /^audit.*[.]json$/.test(name)) ?? "");
+    const remembered = JSON.parse(await log.read(path)) as object;
+    const checkpoint = signedLog(3, { teamId: log.teamId }).checkpoint();
+    await log.write(path, JSON.stringify({ ...remembered, checkpoint }));
+    const { code, stderr } = await log.annals(["verify", "--file", "all"]);
+    expect({ code, stderr }).toEqual({ code: 6, stderr: expect.stringContaining(path) });
+    expect(stderr).toContain("signed by another key when it was last seen");
+  });
+
   it("refuses a CSV export, which cannot be verified", async () => {
     await log.record(3);
     succeeded(await log.annals(["export", "-o", "x.csv", "--format", "csv"]));
@@ -449,11 +584,19 @@ describe("export, called wrongly,", () => {
   it.each<[code: number, what: string, args: string[]]>([
     [2, "without a file", []],
     [2, "with an unknown format", ["-o", "x", "--format", "xlsx"]],
-    [1, "into a directory that is not there", ["-o", "nowhere/x"]],
+    [2, "into a directory that is not there", ["-o", "nowhere/x"]],
+    [2, "to a directory", ["-o", "state", "--restart"]],
+    [2, "to a name that is a directory's", ["-o", "x/"]],
+    [2, "to a device", ["-o", "/dev/null", "--restart"]],
+    [2, "to no name", ["-o", ""]],
+    [2, "to standard output", ["-o", "-"]],
     [3, "as nobody", ["-o", "x", "--token", "nonsense"]],
     [5, "without a server", ["-o", "x", "--url", "http://127.0.0.1:1"]],
   ])("ends with %i %s", async (code, _, args) => {
-    const result = await log.annals(["export", ...args]);
+    await mkdir(join(log.cwd, "state"));
+    // Before the server is asked.
+    const env = code === 2 ? { ANNALS_URL: "http://127.0.0.1:1" } : {};
+    const result = await log.annals(["export", ...args], { env });
     expect(result.code, result.stderr).toBe(code);
     expect(result.stderr).not.toMatch(/^ +at /m);
     expect(await files()).toEqual([]);

@@ -39,7 +39,10 @@ describe("keygen", () => {
     expect(stderr).toMatch(/^annals: --origin, or CHECKPOINT_ORIGIN, is required/);
   });
 
-  test.each(["", "two words", "a+b", "tab\there"])("refuses the name %j", async (name) => {
+  test.each([
+    ...["", "two words", "a+b", "tab\there", '=HYPERLINK("//x")', "-a", "@a", "_a", "'a"],
+    ...["a\u202eb", "a\u200bb", "a\u001bb", "a\u009bb", "ä.example.com", "\uff1da"],
+  ])("refuses the name %j", async (name) => {
     const { code, stdout, stderr } = await cli.annals(["keygen", "--origin", name]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^annals: --origin: /);
@@ -59,6 +62,13 @@ describe("keygen", () => {
     expect(again.stderr).toContain("exists already");
     expect(await readFile(file, "utf8")).toBe(text);
   });
+});
+
+test("keygen needs a place for its file", async () => {
+  for (const out of ["nowhere/key", "."]) {
+    const result = await cli.annals(["keygen", "--origin", "audit.example.com", "--out", out]);
+    expect(result, out).toMatchObject({ code: 2, stdout: "" });
+  }
 });
 
 describe("keygen --public prints the verifier key", () => {
@@ -86,7 +96,15 @@ describe("keygen --public prints the verifier key", () => {
     expect((await cli.annals(["keygen", "--public"])).stdout).toBe(verifierKey);
   });
 
+  test("with what a terminal would obey in a name neutralised", async () => {
+    await mkdir(join(cli.cwd, "data"));
+    const odd = formatSigningKey(makeSigningKey("a\u202eb"));
+    await writeFile(join(cli.cwd, "data", "signing-key"), `${odd}\n`);
+    expect((await cli.annals(["keygen", "--public"])).stdout).toMatch(/^a\\u202eb\+/);
+  });
+
   test.each<[string, string[], Record<string, string>]>([
+    ["the key's name is odd", [], { CHECKPOINT_KEY: formatSigningKey(makeSigningKey("=1")) }],
     ["no key is configured", [], {}],
     ["no key is configured in production", [], { NODE_ENV: "production" }],
     ["the key is none", [], { CHECKPOINT_KEY: "PRIVATE+KEY+a+00000000+c2VjcmV0" }],

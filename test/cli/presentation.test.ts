@@ -1,12 +1,19 @@
+import { lstat, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { ActorType, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
+import { replaceFile } from "../../src/cli/atomic-file.ts";
 import { entryTable } from "../../src/cli/entry-table.ts";
+import { csv } from "../../src/cli/export-format.ts";
 import { lineGroups } from "../../src/cli/lines.ts";
 import { fitText, plainText, textWidth } from "../../src/cli/plain-text.ts";
 import { parseSpan, parseTime } from "../../src/cli/time.ts";
 import { plainJson } from "../../src/client/plain-json.ts";
+import { makeSigningKey } from "../../src/log/signing-key.ts";
+import { signedLog } from "../client/signed-log.ts";
 
 afterEach(() => vi.useRealTimers());
 
@@ -32,6 +39,47 @@ describe("text on a terminal", () => {
     expect(fitText("abc", 5)).toBe("abc  ");
     expect(fitText("abcdef", 5)).toBe("abcd…");
     expect(fitText("山田太郎", 6)).toBe("山田… ");
+  });
+});
+
+describe("the checkpoint in a CSV", () => {
+  const cellOf = (name: string) => {
+    const { checkpoint } = signedLog(2, { key: makeSigningKey(name) });
+    const note = checkpoint();
+    const record = csv.end({ checkpoint: note, entries: 2, withheld: 0 });
+    const cell = /^"#checkpoint","((?:[^"]|"")*)","2 entries"/.exec(record)?.[1];
+    return { note, cell: cell?.replaceAll('""', '"') };
+  };
+
+  it("is the note as it was signed, whatever its root begins with", () => {
+    for (let made = 0; made < 20; made += 1) {
+      const { note, cell } = cellOf("audit.example.com");
+      expect(cell).toBe(note);
+    }
+  });
+
+  it("is no formula, and nothing that a terminal obeys, by its name", () => {
+    expect(cellOf('=HYPERLINK("//x")').cell).toMatch(/^'=HYPERLINK\("\/\/x"\)\/team-/);
+    const { cell } = cellOf("a\u202eb");
+    expect(cell).toMatch(/^a\\u202eb\/team-/);
+    expect(cell).not.toContain("\u202e");
+  });
+});
+
+describe("a file that is replaced", () => {
+  it("is not written through a link that lies in the way", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "annals-replace-"));
+    try {
+      const [path, target] = [join(directory, "state"), join(directory, "precious")];
+      await writeFile(target, "precious");
+      await symlink(target, `${path}.${process.pid}.tmp`);
+      await replaceFile(path, "new");
+      expect(await readFile(target, "utf8")).toBe("precious");
+      expect(await readFile(path, "utf8")).toBe("new");
+      expect((await lstat(path)).isFile()).toBe(true);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });
 

@@ -2,9 +2,11 @@ import { readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { EntryScope } from "../../gen/audit/v1/entry_pb.ts";
 import { parseTlogProof } from "../../src/client/tlog-proof.ts";
+import { makeSigningKey } from "../../src/log/signing-key.ts";
 import { signedLog } from "../client/signed-log.ts";
-import { runCli } from "../support/cli.ts";
+import { runCli, useCli } from "../support/cli.ts";
 import { succeeded, useCliLog } from "../support/cli-log.ts";
+import { TEAM } from "../support/fake-service.ts";
 
 const log = useCliLog();
 
@@ -72,11 +74,35 @@ describe("prove", () => {
     expect(await log.read("p")).toBe("precious");
   });
 
+  it("needs a place for its file, and says so before it asks the server", async () => {
+    const env = { ANNALS_URL: "http://127.0.0.1:1" };
+    for (const path of ["nowhere/p", ".", "p/"]) {
+      const result = await log.annals(["prove", "1", "-o", path], { env });
+      expect(result, path).toMatchObject({ code: 2, stdout: "" });
+    }
+  });
+
   it("leaves no file behind for an entry that is not there", async () => {
     await log.record(1);
     expect((await log.annals(["prove", "17"])).code).toBe(4);
     expect((await log.annals(["prove", "nonsense"])).code).toBe(1);
     expect((await readdir(log.cwd)).filter((name) => name !== "state")).toEqual([]);
+  });
+});
+
+describe("a log whose name a terminal would obey", () => {
+  const cli = useCli();
+
+  it.each([
+    ["prove", ["prove", "1", "-o", "file"]],
+    ["export", ["export", "-o", "file"]],
+  ])("is neutralised by %s", async (_, args) => {
+    const signed = signedLog(2, { key: makeSigningKey("a\u202eb\u200b"), teamId: TEAM });
+    cli.fake.signed = signed;
+    cli.fake.entries.push(...signed.entries);
+    const result = await cli.annals([...args, "--key", signed.verifierKey, "--state", "state"]);
+    expect(result).toMatchObject({ code: 0, stderr: "" });
+    expect(result.stdout).toContain(` of a\\u202eb\\u200b/${TEAM}`);
   });
 });
 

@@ -1,16 +1,20 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Interceptor } from "@connectrpc/connect";
 import { describe, expect, it } from "vitest";
+import { VerificationFailure } from "../../src/cli/failure.ts";
 import { openLog } from "../../src/cli/open-log.ts";
+import { trustKey } from "../../src/cli/verifier-keys.ts";
 import { walkLog } from "../../src/cli/verify-log.ts";
 import { createAuditClient } from "../../src/client/client.ts";
 import { parseTeamId, type TeamId } from "../../src/ids.ts";
 import { Superuser } from "../attacks/superuser.ts";
 import { signedLog } from "../client/signed-log.ts";
+import { runCli } from "../support/cli.ts";
 import { succeeded, useCliLog } from "../support/cli-log.ts";
-import { meddling } from "../support/meddling.ts";
+import { meddling, rolledBackTo } from "../support/meddling.ts";
 import { createDatabase } from "../support/postgres.ts";
-import { startTestServer } from "../support/server.ts";
+import { newId, startTestServer } from "../support/server.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 
 const log = useCliLog();
@@ -18,19 +22,26 @@ const origin = () => `audit.example.com/${log.teamId}`;
 const superuser = () => Superuser.connect(log.database.url, parseTeamId(log.teamId) as TeamId);
 const stateFile = async () => {
   const directory = join(log.cwd, "state", "annals");
-  const name = (await readdir(directory)).find((each) => each.endsWith(".json")) ?? "";
+  const isOrigin = (name: string) => /^audit.*[.]json$/.test(name);
+  const name = (await readdir(directory)).find(isOrigin) ?? "";
   return join("state", "annals", name);
 };
 
 /** Walks the log in this process, with something between it and the server. */
-async function walkMeddling(beforeEach: Parameters<typeof meddling>[0]) {
+async function walkThrough(...interceptors: Interceptor[]) {
   const { ANNALS_URL: url = "", ANNALS_TOKEN: token = "" } = await log.env();
-  using client = createAuditClient({ baseUrl: url, token, interceptors: [meddling(beforeEach)] });
+  using client = createAuditClient({ baseUrl: url, token, interceptors });
   const retry = { signal: AbortSignal.timeout(20_000) };
   const key = [log.checkpoints.verifierKey];
   const opened = await openLog(client, { url, key, state: log.cwd, team: log.teamId }, retry);
-  return await walkLog(client, opened, { retry, sinceLast: false, onProgress: () => undefined });
+  return await walkLog(client, opened, {
+    ...{ retry, sinceLast: false, allowPruned: false },
+    onProgress: () => undefined,
+  });
 }
+
+const walkMeddling = (beforeEach: Parameters<typeof meddling>[0]) =>
+  walkThrough(meddling(beforeEach));
 
 describe("verify", () => {
   it("opens everything for an admin, and says what it found", async () => {
@@ -63,12 +74,35 @@ describe("verify", () => {
         erased: 0,
       },
       ...{ from: "1", start: "beginning", keySource: "ANNALS_VERIFIER_KEY" },
+      ...{ whole: false, pruned: "0", withheldBefore: 0 },
     });
+  });
+
+  it("does not call a log whole of which it has seen hashes only, nor later on", async () => {
+    await log.record(70);
+    const headline = (opened: number, all: number) =>
+      `verified: no position of ${origin()} up to entry ${all} is missing or changed: ` +
+      `${opened} of ${all} entries opened\n`;
+    const member = { role: "member" } as const;
+    const first = succeeded(await log.annals(["verify"], member));
+    expect(first).toContain(headline(60, 70));
+    expect(first).toContain("hashes     10 positions as hashes only: what they say was not seen\n");
+    await log.record(6);
+    const later = succeeded(await log.annals(["verify", "--since-last"]));
+    expect(later).toContain(headline(66, 76));
+    for (const args of [["--since-last"], []]) {
+      const strict = await log.annals(["verify", "--require-opened", ...args], member);
+      expect(strict).toMatchObject({
+        ...{ code: 6, stdout: "" },
+        stderr: expect.stringContaining("10 positions as hashes only: what they say was not seen"),
+      });
+    }
+    succeeded(await log.annals(["verify", "--require-opened"]));
   });
 
   it("verifies a log without entries", async () => {
     const shown = succeeded(await log.annals(["verify", "--team", log.teamId]));
-    expect(shown).toContain("up to entry 0\n");
+    expect(shown).toContain(`verified: ${origin()} has no entries\n`);
   });
 
   it("remembers the log, and goes on from where it was with --since-last", async () => {
@@ -145,19 +179,59 @@ describe("verify", () => {
     await attacker.sql(
       "UPDATE control_plane.audit_log_heads SET first_sequence = 513 WHERE team_id = $1",
     );
-    const shown = succeeded(await log.annals(["verify"]));
+    const refused = {
+      ...{ code: 6, stdout: "" },
+      stderr: expect.stringContaining("verification failed: entries 1 to 512 are not there\n"),
+    };
+    expect(await log.annals(["verify"])).toMatchObject(refused);
+    const allow = ["--allow-pruned"];
+    const shown = succeeded(await log.annals(["verify", ...allow]));
+    expect(shown).toContain(
+      `verified: entries 513 to 700 of ${origin()} are unchanged; 1 to 512 are not there\n`,
+    );
     expect(shown).toContain("opened     188: ");
     expect(shown).toContain("entry 513: the log no longer holds those before, only their hashes");
+    // Nor is it forgotten by going on from there.
+    expect(await log.annals(["verify", "--since-last"])).toMatchObject(refused);
+    const later = succeeded(await log.annals(["verify", "--since-last", ...allow]));
+    expect(later).toContain("are unchanged; 1 to 512 are not there\n");
     const { withheld, ...found } = JSON.parse(
-      succeeded(await log.annals(["verify", "--json"], { role: "member" })),
+      succeeded(await log.annals(["verify", "--json", ...allow], { role: "member" })),
     );
     expect(found).toMatchObject({ size: "700", from: "513", start: "floor" });
+    expect(found).toMatchObject({ whole: false, pruned: "512" });
     expect(withheld).toBeGreaterThan(20);
 
-    succeeded(await log.annals(["export", "-o", "late.ndjson"], { role: "member" }));
-    const file = succeeded(await log.annals(["verify", "--file", "late.ndjson"]));
+    const member = { role: "member" } as const;
+    for (const format of ["ndjson", "csv"]) {
+      const args = ["export", "-o", `late.${format}`, "--format", format];
+      expect(await log.annals(args, member)).toMatchObject(refused);
+      const printed = succeeded(await log.annals([...args, ...allow], member));
+      expect(printed).toMatch(/; entries 1 to 512 are not there\n$/);
+    }
+    expect(await log.read("late.csv")).toContain('\n"#pruned","entries 1 to 512 are not there",');
+    expect(await log.annals(["verify", "--file", "late.ndjson"])).toMatchObject(refused);
+    const file = succeeded(await log.annals(["verify", "--file", "late.ndjson", ...allow]));
+    expect(file).toMatch(
+      /entries 513 to 700 of .* are unchanged: \d+ of 188 entries opened; 1 to 512/,
+    );
     expect(file).toContain("entry 513: the log no longer held those before");
     expect(file).toContain("it goes on from the 700 entries");
+  });
+
+  it("is not led astray by the cursor that another server gave", async () => {
+    await log.record(600);
+    succeeded(await log.annals(["verify"]));
+    const path = await stateFile();
+    const early = JSON.parse(await log.read(path)) as { walk: object };
+    await log.record(300);
+    succeeded(await log.annals(["verify", "--since-last"]));
+    const late = JSON.parse(await log.read(path)) as { walk: { cursor: string } };
+    for (const cursor of [late.walk.cursor, "nonsense"]) {
+      await log.write(path, JSON.stringify({ ...late, walk: { ...early.walk, cursor } }));
+      const shown = succeeded(await log.annals(["verify", "--since-last"]));
+      expect(shown).toContain("opened     300: ");
+    }
   });
 });
 
@@ -193,6 +267,16 @@ describe("verify fails, with 6 and the first bad sequence,", () => {
     const walking = walkMeddling(async (number) => (number === 2 ? "end" : "go on"));
     await expect(walking).rejects.toThrow(
       /the log ends with entry (\d+), and 1000 were signed for\n.*first bad sequence: \d+/,
+    );
+  });
+
+  it.each([0, 10])("on a server that has forgotten all but %i of what it signed", async (size) => {
+    await log.record(size);
+    const checkpoint = await log.checkpoint();
+    await log.record(15 - size);
+    expect(await walkThrough()).toMatchObject({ opened: 15 });
+    await expect(walkThrough(rolledBackTo(checkpoint))).rejects.toThrow(
+      `the log ends with entry ${size}, and 15 were signed for\n`,
     );
   });
 
@@ -277,6 +361,15 @@ describe("the key that verify trusts", () => {
     expect(shown).toContain("(data/verifier-key)");
   });
 
+  it("is not repeated if it is a private key", async () => {
+    const secret = "AQABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+    const key = `PRIVATE+KEY+audit.example.com+4ffeabe4+${secret}`;
+    const { code, stdout, stderr } = await log.annals(["verify", "--key", key]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("--key: is a private key");
+    expect(stderr).not.toContain(secret);
+  });
+
   it("is else the server's own at first, with a warning, and no other afterwards", async () => {
     await log.record(3);
     const first = await log.annals(["verify"], { env: unknown });
@@ -302,6 +395,54 @@ describe("the key that verify trusts", () => {
     expect(changed.stderr).toContain(log.checkpoints.verifierKey);
   });
 
+  it("is not one that lies beside what is checked offline, in ./data or by ./.env", async () => {
+    await log.record(3);
+    succeeded(await log.annals(["export", "-o", "all"]));
+    succeeded(await log.annals(["prove", "2", "-o", "p"]));
+    const { verifierKey } = log.checkpoints;
+    await mkdir(join(log.cwd, "data"));
+    await log.write("data/verifier-key", `${verifierKey}\n`);
+    await mkdir(join(log.cwd, "planted", "annals"), { recursive: true });
+    const known = `${log.server.url} ${verifierKey}\n`;
+    await log.write("planted/annals/known-servers", known);
+    const [state, home] = [join(log.cwd, "planted"), join(log.cwd, "home")];
+    const planted = `ANNALS_VERIFIER_KEY=${verifierKey}\nDATA_DIR=data\nXDG_STATE_HOME=${state}\n`;
+    const offline = (args: string[], env: Record<string, string> = {}) =>
+      runCli(["verify", ...args], {
+        cwd: log.cwd,
+        env: { HOME: home, ANNALS_URL: log.server.url, ...env },
+      });
+    for (const text of ["", planted]) {
+      await log.write(".env", text);
+      for (const args of [
+        ["--file", "all"],
+        ["--proof", "p"],
+      ]) {
+        expect(await offline(args)).toMatchObject({
+          code: 2,
+          stdout: "",
+          stderr: expect.stringContaining("no verifier key is known"),
+        });
+      }
+    }
+    // What the caller says is taken.
+    for (const env of [{ DATA_DIR: "data" }, { XDG_STATE_HOME: state }]) {
+      succeeded(await offline(["--proof", "p"], env));
+    }
+  });
+
+  it("is not replaced by another one that is seen at first at the same time", async () => {
+    const flags = { url: "https://audit.example.com/", state: log.cwd };
+    const [first, second] = [signedLog(1).verifierKey, signedLog(1).verifierKey];
+    await trustKey(flags, first);
+    await trustKey(flags, first);
+    const other = trustKey(flags, second);
+    await expect(other).rejects.toThrow(VerificationFailure);
+    await expect(other).rejects.toThrow(first);
+    expect(await log.read("known-servers")).toContain(first);
+    expect(await log.read("known-servers")).not.toContain(second);
+  });
+
   it("may be given together with its successor", async () => {
     await log.record(1);
     const keys = `${signedLog(1).verifierKey} ${log.checkpoints.verifierKey}`;
@@ -319,6 +460,22 @@ describe("the key that verify trusts", () => {
     expect(code).toBe(6);
     expect(stderr).toContain("signed by another key when it was last seen");
     expect(stderr).toContain(path);
+  });
+});
+
+describe("the team that verify asks for", () => {
+  it("is the one that was given at first, unless another is named", async () => {
+    await log.record(3);
+    const other = newId("team");
+    const env = { ANNALS_TOKEN: await log.server.jwt({ role: "admin", teamId: other }) };
+    succeeded(await log.annals(["verify"]));
+    for (const args of [["verify"], ["export", "-o", "x"]]) {
+      const { code, stderr } = await log.annals(args, { env });
+      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("--team") });
+      expect(stderr).toContain(`the log of ${other}, and it was that of ${log.teamId} at first`);
+    }
+    succeeded(await log.annals(["verify", "--team", other], { env }));
+    succeeded(await log.annals(["verify"]));
   });
 });
 

@@ -4,6 +4,7 @@ import { DetailsState } from "../../gen/audit/v1/entry_pb.ts";
 import { formatExportLine } from "../../src/client/export-lines.ts";
 import { ExportError, verifyExport } from "../../src/client/export-verify.ts";
 import { Verifier } from "../../src/client/verify/verifier.ts";
+import { Frontier } from "../../src/log/merkle.ts";
 import { sha256 } from "../../src/log/sha256.ts";
 import { makeSigningKey } from "../../src/log/signing-key.ts";
 import { hashed, type SignedLog, signedLog } from "./signed-log.ts";
@@ -65,6 +66,11 @@ async function refusal(log: SignedLog, content: string | Uint8Array): Promise<st
 }
 
 const log = signedLog(6);
+const wholeFrontier = (() => {
+  const tree = new Frontier(sha256);
+  for (const { leafHash } of log.entries) tree.append(leafHash);
+  return tree.hashes;
+})();
 const complete = completeLines(log, [2]);
 const filtered = filteredLines(log, [2n, 3n, 5n]);
 const line = (lines: readonly string[], number: number) => lines[number - 1] ?? "";
@@ -194,6 +200,23 @@ describe("an export is refused, naming the line, with", () => {
       "an unknown field",
       complete.with(3, line(complete, 4).replace('{"id"', '{"x":1,"id"')),
       /^line 4: x: unknown field/,
+    ],
+    [
+      "an empty context, which no hash covers",
+      complete.with(3, line(complete, 4).replace('{"id"', '{"context":{},"id"')),
+      /^line 4: context: must not be empty/,
+    ],
+    [
+      "nothing but what it says was pruned",
+      [
+        line(complete, 1),
+        formatExportLine({ kind: "pruned", size: 6n, hashes: wholeFrontier }),
+        formatExportLine({
+          kind: "end",
+          end: { checkpoint: log.checkpoint(), entries: 0, withheld: 0 },
+        }),
+      ],
+      /^line 3: it has nothing of the log/,
     ],
     ["white space", complete.with(3, ` ${line(complete, 4)}`), /^line 4: it is not written as/],
     ["CRLF", complete.map((each) => `${each}\r`), /^line 1: it is not/],

@@ -15,11 +15,11 @@ const operation = fc.oneof(
 
 describe("a set of sequences", () => {
   test.each([0n, 2n ** 53n, 2n ** 63n - 100_000n])(
-    "has what was added and not removed, from %d on",
+    "has what was added and not removed, also when made again from its words, from %d on",
     (start) => {
       fc.assert(
         fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-          const set = new SequenceSet();
+          let set = new SequenceSet();
           let model: bigint[] = [];
           let last = start;
           for (const next of operations) {
@@ -32,6 +32,8 @@ describe("a set of sequences", () => {
               set.remove({ from, to });
               model = model.filter((sequence) => sequence < from || sequence > to);
             }
+            expect(set.first).toBe(model[0]);
+            set = new SequenceSet(set.words);
             expect(set.first).toBe(model[0]);
           }
           for (const sequence of model) {

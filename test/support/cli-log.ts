@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { type AuditEntry, type AuditEntrySchema, EntryScope } from "../../gen/audit/v1/entry_pb.ts";
+import { createAuditClient } from "../../src/client/client.ts";
 import { createCheckpoints, type TestCheckpoints } from "./checkpoints.ts";
 import { type CliProcess, type CliResult, runCli, startCli } from "./cli.ts";
 import { createDatabase, type TestDatabase } from "./postgres.ts";
@@ -31,6 +32,8 @@ export interface CliLog {
   ): Promise<CliResult>;
   /** Starts it likewise; it is killed after the test if it still runs. */
   start(args: readonly string[], env?: Record<string, string>): Promise<CliProcess>;
+  /** A checkpoint as the server signs it now. */
+  checkpoint(): Promise<string>;
   /** Text of a file in the directory, and its replacement. */
   read(name: string): Promise<string>;
   write(name: string, content: string | Uint8Array): Promise<void>;
@@ -118,6 +121,11 @@ export function useCliLog(): CliLog {
       const cli = startCli(args, { cwd, env: { ...(await env()), ...changed } });
       running.push(cli);
       return cli;
+    },
+    async checkpoint() {
+      const { ANNALS_URL: baseUrl, ANNALS_TOKEN: token } = await env();
+      using client = createAuditClient({ baseUrl, token });
+      return (await client.proofs.getCheckpoint({ teamId })).checkpoint;
     },
     read: (name) => readFile(join(cwd, name), "utf8"),
     write: (name, content) => writeFile(join(cwd, name), content),

@@ -20,7 +20,9 @@ import {
 import { type AuditEntry, AuditEntrySchema, EntryStatus } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReason } from "../../gen/audit/v1/error_reason_pb.ts";
 import { type ApiKey, ApiKeySchema, KeyService } from "../../gen/audit/v1/key_service_pb.ts";
+import { ProofService } from "../../gen/audit/v1/proof_service_pb.ts";
 import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import type { SignedLog } from "../client/signed-log.ts";
 
 /** The team of the token. */
 export const TEAM = "team-00000000-0000-4000-8000-000000000001";
@@ -55,6 +57,8 @@ export class FakeService {
   readonly failures: ConnectError[] = [];
   /** How many entries a resumed stream across teams sends again. */
   repeatOnResume = 0;
+  /** What it gives checkpoints and inclusion proofs of. */
+  signed: SignedLog | undefined;
   port = 0;
   #server: Http2Server | undefined;
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -185,6 +189,11 @@ export class FakeService {
     return team;
   }
 
+  #signed(): SignedLog {
+    if (this.signed) return this.signed;
+    throw new ConnectError("nothing is signed", Code.FailedPrecondition);
+  }
+
   #record(entry: AuditEntry): AuditEntry {
     if (!/^[a-z_.]+$/.test(entry.action)) {
       throw new ConnectError("an invalid entry", Code.InvalidArgument, undefined, [
@@ -245,6 +254,18 @@ export class FakeService {
         this.streamRequests.push(request);
         const script = this.scripts.shift();
         return script ? script(request, context, this) : this.follow(request, context);
+      },
+    });
+    router.service(ProofService, {
+      getCheckpoint: ({ teamId }, context) => {
+        this.#unary(context, teamId);
+        const { verifierKey } = this.#signed();
+        return { checkpoint: this.#signed().checkpoint(), verifierKey };
+      },
+      getInclusionProof: ({ teamId, key }, context) => {
+        this.#unary(context, teamId);
+        const sequence = key.case === "sequence" ? key.value : 0n;
+        return { ...this.#signed().inclusion(sequence), treeSize: this.#signed().size };
       },
     });
     router.service(KeyService, {

@@ -10,11 +10,10 @@ import { openEntry } from "./open-entry.ts";
 /** A place in a log to walk on from: after its first `size` entries. */
 export interface WalkState {
   readonly size: bigint;
-  /**
-   * The frontier of their tree, which is the inclusion proof of leaf `size` in the tree of
-   * `size + 1`, reversed. It need not be trusted: from a wrong one no root comes out right.
-   */
+  /** The frontier of their tree. It need not be trusted: from a wrong one no root comes out right. */
   readonly hashes: readonly Uint8Array[];
+  /** Erased entries that no later one explained, as `SequenceSet.words`. */
+  readonly unexplained?: readonly string[];
 }
 
 /** How many entries a walk has opened, erased ones among them, and of how many it had the hash. */
@@ -37,12 +36,13 @@ export class LogWalk {
   readonly #sha256: Sha256;
   readonly #teamId: string;
   readonly #frontier: Frontier;
-  readonly #unexplained = new SequenceSet();
+  readonly #unexplained: SequenceSet;
   readonly #counts = { opened: 0, erased: 0, withheld: 0 };
 
-  constructor(sha256: Sha256, teamId: string, { size, hashes }: WalkState) {
+  constructor(sha256: Sha256, teamId: string, { size, hashes, unexplained }: WalkState) {
     this.#sha256 = sha256;
     this.#teamId = teamId;
+    this.#unexplained = new SequenceSet(unexplained);
     hashes.every(requireHash);
     this.#frontier = orFault(() => new Frontier(sha256, size, hashes), "hash_malformed");
   }
@@ -57,9 +57,10 @@ export class LogWalk {
     return this.#frontier.root();
   }
 
-  /** Where it stands, to go on from another time; what is unexplained so far is not part of it. */
+  /** Where it stands, to go on from another time. */
   get state(): WalkState {
-    return { size: this.size, hashes: [...this.#frontier.hashes] };
+    const { words: unexplained } = this.#unexplained;
+    return { size: this.size, hashes: [...this.#frontier.hashes], unexplained };
   }
 
   /** The first erased entry that no later one explains so far. */

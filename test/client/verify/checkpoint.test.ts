@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Verifier } from "../../../src/client/verify/verifier.ts";
 import { base64 } from "../../../src/log/base64.ts";
-import { formatNote, formatVerifierKey, parseNote } from "../../../src/log/note.ts";
+import { formatNote, formatVerifierKey, keyIdOf, parseNote } from "../../../src/log/note.ts";
+import { sha256 } from "../../../src/log/sha256.ts";
 import { makeSigningKey, signNote } from "../../../src/log/signing-key.ts";
 import { publishedNotes } from "../../log/published-notes.ts";
 import { newId } from "../../support/server.ts";
@@ -189,6 +190,14 @@ describe("a verifier key", () => {
     ["with something behind", `${log.verifierKey}+`],
   ])("that is %s is refused", async (_, malformed) => {
     const { fault } = await refusal(() => new Verifier({ keys: [malformed] }));
+    expect(fault).toBe("key_malformed");
+  });
+
+  test("of small order is refused, for it verifies what nobody has signed", async () => {
+    const publicKey = Uint8Array.of(1, ...new Uint8Array(31));
+    const keyId = keyIdOf(sha256, "audit.example.com", publicKey);
+    const weak = formatVerifierKey({ name: "audit.example.com", keyId, publicKey });
+    const { fault } = await refusal(() => new Verifier({ keys: [log.verifierKey, weak] }));
     expect(fault).toBe("key_malformed");
   });
 

@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -7,6 +8,7 @@ import {
   DetailsState,
   EntryScope,
   EntryStatus,
+  RequestContextSchema,
 } from "../../../gen/audit/v1/entry_pb.ts";
 import { recordedEntry } from "../../../src/client/recorded-entry.ts";
 import { Verifier } from "../../../src/client/verify/verifier.ts";
@@ -140,6 +142,7 @@ describe("an entry", () => {
     ["a time of nanos below zero", { recordTime: { nanos: -1_000_000 } }],
     ["a time before the year 1", { occurTime: { seconds: -62135596801n } }],
     ["a time after the year 9999", { occurTime: { seconds: 253402300800n } }],
+    ["an empty context", { context: create(RequestContextSchema) }],
     ["no details state", { detailsState: 0 }],
     ["an unknown details state", { detailsState: 4 as DetailsState }],
     ["a digest that is too short", { detailsDigest: new Uint8Array(31) }],

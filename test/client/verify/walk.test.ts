@@ -74,6 +74,15 @@ describe("a walk", () => {
     }
   });
 
+  test("tells where it stood, whatever it has walked since", async () => {
+    const log = signedLog(6);
+    const walk = walkOver(log, { to: 3n });
+    const { state } = walk.finish(await log.checkpoint(3n));
+    walkOn(walk, log);
+    const again = log.verifier({ sha256 }).walk(log.teamId, state);
+    expect(walkOn(again, log).finish(await log.checkpoint()).opened).toBe(3);
+  });
+
   test("goes on from what the server says was before, in a log that no longer has it", async () => {
     const log = signedLog(40);
     const checkpoint = await log.checkpoint();
