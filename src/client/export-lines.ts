@@ -6,6 +6,7 @@ import type { JsonObject } from "@bufbuild/protobuf";
 import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
 import { parseTeamId } from "../ids.ts";
 import { base64, fromBase64 } from "../log/base64.ts";
+import { parseExactJson } from "../log/exact-json.ts";
 import { maxProofHashes, maxTreeSize } from "../log/proof.ts";
 import { entryToJson } from "./entry-json.ts";
 import { escapeUnsafe, plainJson } from "./plain-json.ts";
@@ -113,7 +114,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 function parseExact(text: string): Json {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseExactJson(text);
     const json = JSON.stringify(value);
     if (json === text || escapeUnsafe(json) === text) return object(value);
   } catch (error) {

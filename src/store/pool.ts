@@ -1,4 +1,5 @@
 import pg from "pg";
+import { parseExactJson } from "../log/exact-json.ts";
 
 /** How to reach the database: what the driver takes, and how many sessions it may have. */
 export interface Database {
@@ -13,14 +14,15 @@ export interface Queryable {
 }
 
 /**
- * Values as the domain wants them: bigint as BigInt, timestamptz as whole milliseconds, the rest
- * as the driver reads it.
+ * Values as the domain wants them: bigint as BigInt, timestamptz as whole milliseconds, jsonb with its
+ * keys as they are, the rest as the driver reads it.
  */
 export const columnTypes: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: "text" | "binary") => {
     if (format === "binary") return pg.types.getTypeParser(oid, "binary");
     if (oid === pg.types.builtins.INT8) return BigInt;
     if (oid === pg.types.builtins.TIMESTAMPTZ) return parseTimestamp;
+    if (oid === pg.types.builtins.JSONB) return parseExactJson;
     return pg.types.getTypeParser(oid, "text");
   }) as typeof pg.types.getTypeParser,
 };
