@@ -1,5 +1,5 @@
 import type { TeamId } from "../ids.ts";
-import { foldHashes, nodeHash } from "../log/merkle.ts";
+import { completeRoot, foldHashes } from "../log/merkle.ts";
 import {
   consistencyPath,
   frontierNodes,
@@ -105,7 +105,7 @@ async function readNodes(
     const tile = tiles.get(tileKey(run));
     if (tile === undefined) throw lacking(teamId, run);
     const at = Number(run.first - tile.first) * hashBytes;
-    return subtreeHash(tile.hashes.subarray(at, at + run.count * hashBytes));
+    return completeRoot(sha256, tile.hashes.subarray(at, at + run.count * hashBytes));
   };
 }
 
@@ -127,17 +127,6 @@ function covering(a: HashRun, b: HashRun): HashRun {
   const first = a.first < b.first ? a.first : b.first;
   const end = Math.max(Number(a.first - first) + a.count, Number(b.first - first) + b.count);
   return { level: a.level, first, count: end };
-}
-
-/** The root of a complete subtree, from its 2^n hashes. */
-function subtreeHash(hashes: Uint8Array): Uint8Array {
-  if (hashes.length <= hashBytes) return hashes;
-  const middle = hashes.length / 2;
-  return nodeHash(
-    sha256,
-    subtreeHash(hashes.subarray(0, middle)),
-    subtreeHash(hashes.subarray(middle)),
-  );
 }
 
 function lacking(teamId: TeamId, { level, first, count }: HashRun): TreeDamaged {

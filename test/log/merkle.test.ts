@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Frontier, type Subtree } from "../../src/log/merkle.ts";
+import { completeRoot, Frontier, nodeHash, type Subtree } from "../../src/log/merkle.ts";
 import { sha256 } from "../../src/log/sha256.ts";
 import { DefinedTree, definedLeaf } from "./defined-tree.ts";
 import { referenceEntries, referenceRoots } from "./reference-tree.ts";
@@ -63,4 +63,21 @@ describe("the frontier of a log's Merkle tree", () => {
     expect(frontier.size).toBe(size + 1n);
     expect(complete.map(({ height, index }) => [height, index])).toEqual([[1, 2n ** 59n]]);
   });
+});
+
+describe("a complete subtree", () => {
+  test("has the root that RFC 6962 defines, and its leaves stay as they were", () => {
+    for (let count = 1; count <= 512; count *= 2) {
+      const leaves = Buffer.concat(entries.slice(0, count).map(definedLeaf));
+      const before = hex(leaves);
+      expect(hex(completeRoot(sha256, leaves))).toBe(hex(defined.hash(0, count)));
+      expect(hex(leaves)).toBe(before);
+    }
+  });
+});
+
+test("a node of anything but two hashes is refused, and none is hashed with what was left of another", () => {
+  const [whole, short] = [leaf("00"), leaf("01").subarray(1)];
+  expect(() => nodeHash(sha256, whole, short)).toThrow(RangeError);
+  expect(() => nodeHash(sha256, Buffer.alloc(33), whole)).toThrow(RangeError);
 });
