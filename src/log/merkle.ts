@@ -34,7 +34,8 @@ export function nodeHash(sha256: Sha256, left: Uint8Array, right: Uint8Array): U
  * level in one array: what a recursion leaves to collect takes longer than the hashing.
  */
 export function completeRoot(sha256: Sha256, leaves: Uint8Array): Uint8Array {
-  const level = leaves.slice();
+  // Not slice(), which for a Buffer is no copy.
+  const level = new Uint8Array(leaves);
   for (let width = level.length / 2; width >= hashBytes; width /= 2) {
     for (let at = 0; at < width; at += hashBytes) {
       for (let i = 0; i < 2 * hashBytes; i++) node[1 + i] = level[2 * at + i] as number;
