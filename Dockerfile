@@ -2,7 +2,9 @@
 FROM node:26-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+COPY src/client/package.json ./src/client/
+# What is optional is optional for users of @annals/client, none of it for the service.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 
 FROM node:26-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
@@ -12,6 +14,10 @@ COPY package.json LICENSE ./
 COPY migrations ./migrations
 COPY gen ./gen
 COPY src ./src
+# The demo's events are an example's.
+COPY examples ./examples
+# What `annals demo` records.
+COPY examples ./examples
 # All that is written: the database is elsewhere, and logs go to standard output. A volume that is
 # mounted here for CHECKPOINT_STORE belongs to the user that writes it.
 RUN install --directory --owner=node --group=node --mode=0700 /var/lib/annals/checkpoints

@@ -4,16 +4,18 @@ import { parseArgs } from "node:util";
 import { openPostgres } from "./database.ts";
 import { describeMachine } from "./machine.ts";
 import { proofs } from "./proofs.ts";
+import { recorder } from "./recorder.ts";
 import { isMet, Report } from "./report.ts";
 import type { Suite } from "./suite.ts";
 
-const suites: readonly Suite[] = [proofs];
+const suites: readonly Suite[] = [proofs, recorder];
 
 const usage = `npm run bench -- [suite …] [options]; without a suite, all of them
 
 ${suites.map(({ name, description }) => `  ${name.padEnd(14)} ${description}`).join("\n")}
 
   --entries <n>  entries in the largest log (default 1000000)
+  --seconds <n>  seconds of what is measured over time (default 60)
   --only <part>  only the parts whose names contain this
   --json <file>  write the figures there as well
   --check        exit with 1 if a target is missed
@@ -27,6 +29,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     entries: { type: "string", default: "1000000" },
+    seconds: { type: "string", default: "60" },
     only: { type: "string", default: "" },
     json: { type: "string" },
     check: { type: "boolean", default: false },
@@ -34,11 +37,19 @@ const { values, positionals } = parseArgs({
   },
 });
 const entries = Number(values.entries);
+const seconds = Number(values.seconds);
 const unknown = positionals.filter((name) => !suites.some((suite) => suite.name === name));
+const mistake =
+  unknown.length > 0
+    ? `no suite ${unknown.join(", ")}`
+    : !Number.isInteger(entries) || entries < 1_000
+      ? "--entries: 1000 or more"
+      : !(seconds > 0)
+        ? "--seconds: above 0"
+        : undefined;
 if (values.help) {
   process.stdout.write(usage);
-} else if (unknown.length > 0 || !Number.isInteger(entries) || entries < 1_000) {
-  const mistake = unknown.length > 0 ? `no suite ${unknown.join(", ")}` : "--entries: 1000 or more";
+} else if (mistake !== undefined) {
   process.stderr.write(`${mistake}\n\n${usage}`);
   process.exitCode = 2;
 } else {
@@ -52,7 +63,7 @@ async function run(chosen: readonly Suite[]): Promise<void> {
   const reports: Report[] = [];
   for (const suite of chosen) {
     const report = new Report(suite.name, machine, command);
-    await suite.run({ postgres, report, entries, only: values.only });
+    await suite.run({ postgres, report, entries, seconds, only: values.only });
     report.finish();
     reports.push(report);
   }

@@ -7,6 +7,8 @@ export interface Setting {
   readonly report: Report;
   /** Entries in the largest log. */
   readonly entries: number;
+  /** How long to measure what is measured over time. */
+  readonly seconds: number;
   /** Only the parts whose names contain this are wanted. */
   readonly only: string;
 }

@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from "node:crypto";
-import { create } from "@bufbuild/protobuf";
-import { AuditEntrySchema } from "../gen/audit/v1/entry_pb.ts";
 import { seededRandom } from "../src/cli/demo-random.ts";
 import { nextEntry } from "../src/cli/demo-traffic.ts";
 import { createWorld } from "../src/cli/demo-world.ts";
+import type { TeamIdText } from "../src/client/new-entry.ts";
+import { newEntryMessage } from "../src/client/new-entry-message.ts";
 import { createPrefixRegistry, type EntryId, formatTeamId, type TeamId } from "../src/ids.ts";
 import type { NewEntry } from "../src/log/entry.ts";
 import { decodeEntry } from "../src/rpc/codec.ts";
@@ -27,10 +27,11 @@ export type Traffic = (count: number) => NewEntry[];
  */
 export function traffic(teamId: TeamId): Traffic {
   const random = seededRandom(seed);
-  const world = createWorld(random, formatTeamId(teamId));
+  const id = formatTeamId(teamId) as TeamIdText;
+  const world = createWorld(random, id);
   const shapes = Array.from({ length: variety }, () => {
-    const entry = { ...nextEntry(world, random), teamId: formatTeamId(teamId) };
-    return decodeEntry(create(AuditEntrySchema, entry), "entry", context);
+    const entry = { ...nextEntry(world, random), teamId: id };
+    return decodeEntry(newEntryMessage(entry), "entry", context);
   });
   let next = 0;
   return (count) =>

@@ -23,14 +23,14 @@ const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 export type PrefixRegistry = ReadonlyMap<string, string>;
 
 /** The prefixes known without configuration, by type. */
-export const defaultPrefixes: Readonly<Record<string, string>> = {
+export const defaultPrefixes = {
   sandbox: "sb",
   user: "usr",
   team: "team",
   api_key: "key",
   host: "host",
   log: "log",
-};
+} as const satisfies Readonly<Record<string, string>>;
 
 /** Types whose ids are UUIDs in the database, so that their prefixes cannot be loosened. */
 const fixedTypes = ["team", "api_key", "log"];
@@ -45,7 +45,7 @@ const fixedTypes = ["team", "api_key", "log"];
 export function createPrefixRegistry(
   changes: Readonly<Record<string, string | null>> = {},
 ): PrefixRegistry {
-  const registry = new Map(Object.entries(defaultPrefixes));
+  const registry = new Map<string, string>(Object.entries(defaultPrefixes));
   for (const [type, prefix] of Object.entries(changes)) {
     if (fixedTypes.includes(type)) throw new Error(`the prefix of "${type}" cannot be changed`);
     if (!/^[a-z][a-z0-9_.]*$/.test(type)) throw new Error(`"${type}" is not a type`);

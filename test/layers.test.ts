@@ -37,7 +37,15 @@ const allowed: Record<string, readonly string[]> = {
     "src/proof",
     "src/rpc",
   ],
-  "src/client": ["gen", "src/ids.ts", "src/log"],
+  "src/client": ["gen", "src/ids.ts", "src/limits.ts", "src/log"],
+  "src/client/recorder": ["gen", "src/ids.ts", "src/limits.ts", "src/log", "src/client"],
+  "src/client/recorder/spill": [
+    "gen",
+    "src/limits.ts",
+    "src/log",
+    "src/client",
+    "src/client/recorder",
+  ],
   "src/client/verify": ["gen", "src/ids.ts", "src/log", "src/client/recorded-entry.ts"],
   "src/cli": ["gen", "src/ids.ts", "src/config.ts", "src/log", "src/client"],
   "src/cli/migrate.ts": ["gen", "src/config.ts", "src/client", "src/store/migrate.ts"],
@@ -49,6 +57,7 @@ const allowed: Record<string, readonly string[]> = {
     "src/store/pool.ts",
   ],
   "src/cli/keygen.ts": ["src/log", "src/server/checkpoints.ts", "src/server/development.ts"],
+  "src/cli/demo-traffic.ts": ["src/client", "examples/sandbox-platform/events.ts"],
   "src/cli/serve.ts": ["src/main.ts", "src/logger.ts", "src/server/server.ts"],
 };
 
@@ -72,10 +81,21 @@ const forbidden: Record<string, readonly string[]> = {
   "src/rpc": ["src/ingest", "src/server", "src/client", "src/cli", "src/main.ts"],
   "src/server": ["src/client", "src/cli", "src/main.ts"],
   "src/client": ["src/config.ts", "src/errors.ts", "src/store", "src/rpc", "src/server", "src/cli"],
+  "src/client/recorder": ["src/config.ts", "src/errors.ts", "src/store", "src/rpc", "src/server"],
+  "src/client/recorder/spill": ["src/errors.ts", "src/store", "src/rpc", "src/server", "src/cli"],
   "src/client/verify": ["src/errors.ts", "src/store", "src/rpc", "src/cli", "src/client/client.ts"],
-  "src/cli": ["src/store", "src/rpc", "src/feed", "src/ingest", "src/server", "src/main.ts"],
+  "src/cli": [
+    "examples/sandbox-platform/events.ts",
+    "src/store",
+    "src/rpc",
+    "src/feed",
+    "src/ingest",
+    "src/server",
+    "src/main.ts",
+  ],
   "src/cli/migrate.ts": ["src/store/append.ts", "src/rpc", "src/feed", "src/server/http.ts"],
   "src/cli/serve.ts": ["src/store/append.ts", "src/rpc", "src/ingest"],
+  "src/cli/demo-traffic.ts": ["src/log", "src/server", "examples/sandbox-platform/service.ts"],
   "src/cli/accept-rollback.ts": ["src/store/append.ts", "src/proof/notary.ts", "src/rpc"],
 };
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type AuditClient, createAuditClient } from "../client/client.ts";
+import { type AuditClient, type AuditClientOptions, createAuditClient } from "../client/client.ts";
 import { NoCredentialError, UsageError } from "./failure.ts";
 
 /** The values of the connection's flags. */
@@ -33,11 +33,18 @@ export function withConnection(command: Command): Command {
 
 /** The clients for the flags. The caller closes them. Throws UsageError and NoCredentialError. */
 export async function connect(flags: ConnectionFlags): Promise<AuditClient> {
+  return createAuditClient(await clientOptions(flags));
+}
+
+/** Where to call and as whom, by the flags. Throws UsageError and NoCredentialError. */
+export async function clientOptions(
+  flags: ConnectionFlags,
+): Promise<Pick<AuditClientOptions, "baseUrl" | "token">> {
   const url = serverUrl(flags);
-  if (flags.token) return createAuditClient({ baseUrl: url.href, token: flags.token });
+  if (flags.token) return { baseUrl: url.href, token: flags.token };
   const token = () => developmentToken(url);
   await token();
-  return createAuditClient({ baseUrl: url.href, token });
+  return { baseUrl: url.href, token };
 }
 
 /** The server's address. Throws UsageError. */

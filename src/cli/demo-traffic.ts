@@ -1,163 +1,169 @@
-/** What happens in the demo's world, as entries to record. */
-import type { JsonObject, MessageInitShape } from "@bufbuild/protobuf";
-import {
-  ActorType,
-  type AuditEntrySchema,
-  EntryScope,
-  EntryStatus,
-} from "../../gen/audit/v1/entry_pb.ts";
+/** What happens in the demo's world, as the events of the sandbox platform's catalogue. */
+import { type Audit, catalogue } from "../../examples/sandbox-platform/events.ts";
+import type { NewEntry } from "../client/new-entry.ts";
+import { by, byAnyone, contextOf } from "./demo-actors.ts";
 import type { Random } from "./demo-random.ts";
-import { type Person, type Program, platformTeam, type Team, type World } from "./demo-world.ts";
-
-/** An entry to record, without id and time. */
-export type EntryInit = Exclude<MessageInitShape<typeof AuditEntrySchema>, { $typeName: string }>;
+import { platformTeam, type Team, type World } from "./demo-world.ts";
 
 const templates = ["python-3.13", "node-26", "desktop", "playwright", "gpu-cuda-13"];
 const purposes = ["build", "agent", "notebook", "review", "eval", "scraper", "preview"];
-const roles = ["member", "admin", "owner"];
-const system = { type: ActorType.SYSTEM, id: "system" };
+const roles = ["member", "admin", "owner"] as const;
+const newcomers = ["Alan Turing", "Hedy Lamarr", "Katherine Johnson", "Niklaus Wirth", "李 明"];
 
-/** The next thing that happens; changes the world accordingly. */
-export function nextEntry(world: World, random: Random): EntryInit {
+/** Something that happens; records it. */
+type Happening = (audit: Audit, team: Team, random: Random) => void;
+
+/** The next thing that happens, as an entry without id and time; changes the world accordingly. */
+export function nextEntry(world: World, random: Random): NewEntry {
   const team = random.pick(world.teams);
   const roll = random.next();
-  if (roll < 0.06) return hostEntry(world, random);
-  if (roll < 0.13) return loginEntry(team, random);
-  if (roll < 0.19) return memberEntry(team, random);
-  if (roll < 0.22) return keyEntry(team, random);
-  if (roll < 0.3 && team.sandboxes.length > 0) return snapshotEntry(team, random);
-  return sandboxEntry(team, random);
+  if (roll < 0.07) return loginEntry(team, random);
+  return recordedBy((audit) => {
+    if (roll < 0.13) hostHappening(audit, world, random);
+    else if (roll < 0.2) memberHappening(audit, team, random);
+    else if (roll < 0.24) keyHappening(audit, team, random);
+    else if (roll < 0.25) renaming(audit, team, random);
+    else if (roll < 0.33) snapshotHappening(audit, team, random);
+    else sandboxHappening(audit, team, random);
+  });
 }
 
-function sandboxEntry(team: Team, random: Random): EntryInit {
+/** The one entry that is recorded. */
+function recordedBy(happen: (audit: Audit) => void): NewEntry {
+  const entries: NewEntry[] = [];
+  const refuse = () => Promise.reject(new Error("nobody waits for the demo's entries"));
+  happen(catalogue.recordTo({ record: (entry) => entries.push(entry), recordAndWait: refuse }));
+  const [entry] = entries;
+  if (entry === undefined) throw new Error("nothing happened");
+  return entry;
+}
+
+const sandboxHappening: Happening = (audit, team, random) => {
   const few = team.sandboxes.length < 3;
-  if (few || (team.sandboxes.length < 25 && random.chance(0.35))) return creation(team, random);
+  if (few || (team.sandboxes.length < 25 && random.chance(0.35))) {
+    creation(audit, team, random);
+    return;
+  }
   const sandbox = random.pick(team.sandboxes);
-  const resource = { type: "sandbox", id: sandbox.id, name: sandbox.name };
-  const teamId = team.id;
+  const options = { ...byAnyone(team, random), resourceName: sandbox.name };
   if (random.chance(0.3)) {
     team.sandboxes = team.sandboxes.filter((each) => each !== sandbox);
-    const metadata = { reason: random.pick(["finished", "finished", "timeout", "cost_limit"]) };
-    const status = EntryStatus.WARNING;
-    return { teamId, ...byAnyone(team, random), action: "destroy", resource, status, metadata };
-  }
-  if (sandbox.state === "paused") {
+    audit.sandbox.destroy(sandbox.id, options);
+  } else if (sandbox.state === "paused") {
     sandbox.state = "running";
-    const metadata = { resume_ms: random.int(90, 900) };
-    return { teamId, ...byAnyone(team, random), action: "resume", resource, metadata };
+    audit.sandbox.resume(sandbox.id, options);
+  } else {
+    sandbox.state = "paused";
+    if (random.chance(0.55)) audit.sandbox.pause(sandbox.id, options);
+    else audit.sandbox.autoPause(sandbox.id, { teamId: team.id, resourceName: sandbox.name });
   }
-  sandbox.state = "paused";
-  if (random.chance(0.45)) {
-    const metadata = { idle_seconds: random.pick([300, 600, 1800]) };
-    const status = EntryStatus.INFO;
-    return { teamId, actor: system, action: "auto_pause", resource, status, metadata };
-  }
-  return { teamId, ...byAnyone(team, random), action: "pause", resource };
-}
+};
 
-function creation(team: Team, random: Random): EntryInit {
+const creation: Happening = (audit, team, random) => {
   const name = `${random.pick(purposes)}-${random.hex(4)}`;
-  const metadata = {
-    template: random.pick(templates),
-    vcpus: random.pick([1, 2, 4, 8]),
-    memory_mb: random.pick([512, 2048, 4096, 8192]),
-  };
-  const base = { teamId: team.id, ...byAnyone(team, random), action: "create" };
+  const metadata = { template: random.pick(templates) };
+  const options = { ...byAnyone(team, random), resourceName: name };
   if (random.chance(0.08)) {
-    const error = random.pick(["quota_exceeded", "no_capacity", "template_not_found"]);
-    const status = EntryStatus.ERROR;
-    return {
-      ...base,
-      resource: { type: "sandbox", name },
-      status,
-      metadata: { ...metadata, error },
-    };
+    audit.sandbox.create(null, metadata, { ...options, status: "error" });
+    return;
   }
-  const id = `sb-${random.uuid()}`;
+  const id = `sb-${random.uuid()}` as const;
   team.sandboxes.push({ id, name, state: "running" });
-  return { ...base, resource: { type: "sandbox", id, name }, metadata };
-}
+  audit.sandbox.create(id, metadata, options);
+};
 
-function snapshotEntry(team: Team, random: Random): EntryInit {
-  const { id } = random.pick(team.sandboxes);
-  team.snapshots += 1;
-  const resource = { type: "snapshot", id: `${random.pick(purposes)}-v${team.snapshots}` };
-  const metadata = { sandbox_id: id, size_mb: random.int(80, 9_000) };
-  return { teamId: team.id, ...byAnyone(team, random), action: "create", resource, metadata };
-}
-
-function memberEntry(team: Team, random: Random): EntryInit {
-  const member = random.pick(team.people);
-  const resource = { type: "user", id: member.id, name: member.name };
-  const base = { teamId: team.id, ...by(random.pick(team.people), random), resource };
-  if (random.chance(0.5)) {
-    const from = random.pick(roles);
-    const metadata = { from, to: random.pick(roles.filter((role) => role !== from)) };
-    return { ...base, action: "role_update", scope: EntryScope.ADMIN, metadata };
+const snapshotHappening: Happening = (audit, team, random) => {
+  const options = byAnyone(team, random);
+  if (team.snapshots.length > 5 || (team.snapshots.length > 0 && random.chance(0.3))) {
+    const name = random.pick(team.snapshots);
+    team.snapshots = team.snapshots.filter((each) => each !== name);
+    audit.snapshot.delete(name, options);
+    return;
   }
-  if (random.chance(0.7)) {
-    return { ...base, action: "member.add", metadata: { role: "member", invited: true } };
+  const name = `${random.pick(purposes)}-${random.hex(6)}`;
+  team.snapshots.push(name);
+  audit.snapshot.create(name, options);
+};
+
+const memberHappening: Happening = (audit, team, random) => {
+  const options = by(team, random.pick(team.people), random);
+  if (random.chance(0.35)) {
+    const member = random.pick(team.people);
+    const metadata = { new_role: random.pick(roles) };
+    audit.member.roleUpdate(member.id, metadata, { ...options, resourceName: member.name });
+    return;
   }
-  return { ...base, action: "member.remove", status: EntryStatus.WARNING };
+  const guest = random.chance(0.5) ? team.guests.shift() : undefined;
+  if (guest === undefined) {
+    const name = random.pick(newcomers);
+    const id = `usr-${random.uuid()}` as const;
+    team.guests.push({ id, name });
+    const email = `${random.hex(6)}@example.org`;
+    audit.member.add(id, { email, role: "member" }, { ...options, resourceName: name });
+  } else if (random.chance(0.5)) {
+    audit.member.remove(guest.id, { ...options, resourceName: guest.name });
+  } else {
+    const actor = { type: "user", ...guest } as const;
+    audit.member.leave(guest.id, { ...options, actor, resourceName: guest.name });
+  }
+};
+
+const keyHappening: Happening = (audit, team, random) => {
+  const options = by(team, random.pick(team.people), random);
+  const spare = random.chance(0.5) ? team.spareKeys.shift() : undefined;
+  if (spare === undefined) {
+    const name = `${random.pick(purposes)} key`;
+    const id = `key-${random.uuid()}` as const;
+    team.spareKeys.push({ id, name });
+    audit.apiKey.create(id, { name }, { ...options, resourceName: name });
+  } else audit.apiKey.revoke(spare.id, { ...options, resourceName: spare.name });
+};
+
+const renaming: Happening = (audit, team, random) => {
+  const old_name = team.name;
+  team.name = old_name.endsWith(" II") ? old_name.slice(0, -3) : `${old_name} II`;
+  const options = by(team, random.pick(team.people), random);
+  audit.team.rename(team.id, { old_name, new_name: team.name }, options);
+};
+
+function hostHappening(audit: Audit, world: World, random: Random): void {
+  const { hosts } = world;
+  const team = random.pick(world.teams);
+  if (random.chance(0.2)) {
+    const options = by(team, random.pick(team.people), random);
+    if (hosts.length > 5) {
+      const host = random.pick(hosts);
+      world.hosts = hosts.filter((each) => each !== host);
+      audit.host.delete(host.id, { ...options, resourceName: host.name });
+    } else {
+      const name = `${random.pick(["ams1", "fra2", "iad3", "sin1"])}-${random.hex(3)}`;
+      const id = `host-${random.uuid()}` as const;
+      hosts.push({ id, name, up: true });
+      audit.host.create(id, { ...options, resourceName: name });
+    }
+    return;
+  }
+  const host = hosts.find(({ up }) => !up) ?? random.pick(hosts);
+  host.up = !host.up;
+  const options = { teamId: platformTeam, resourceName: host.name } as const;
+  if (host.up) audit.host.markedUp(host.id, options);
+  else audit.host.markedDown(host.id, options);
 }
 
-function keyEntry(team: Team, random: Random): EntryInit {
-  const { id, name } = random.pick(team.programs);
-  return {
-    teamId: team.id,
-    ...by(random.pick(team.people), random),
-    action: "api_key.rotate",
-    resource: { type: "api_key", id, name },
-    scope: EntryScope.ADMIN,
-  };
-}
-
-function loginEntry(team: Team, random: Random): EntryInit {
+/** Not of the catalogue: what a platform's sign-in would record without a resource. */
+function loginEntry(team: Team, random: Random): NewEntry {
   const person = random.pick(team.people);
   if (random.chance(0.75)) {
     const metadata = { method: random.pick(["sso", "passkey"]) };
-    return { teamId: team.id, ...by(person, random), action: "user.login", metadata };
+    return { ...by(team, person, random), action: "user.login", metadata };
   }
   return {
     teamId: team.id,
-    actor: { type: ActorType.ANONYMOUS },
-    context: context(person, random),
+    actor: { type: "anonymous" },
+    context: contextOf(person, random),
     action: "user.login",
-    scope: EntryScope.ADMIN,
-    status: EntryStatus.ERROR,
+    scope: "admin",
+    status: "error",
     metadata: { error: random.pick(["wrong_password", "expired_link", "unknown_user"]) },
   };
-}
-
-function hostEntry(world: World, random: Random): EntryInit {
-  const host = world.hosts.find(({ up }) => !up) ?? random.pick(world.hosts);
-  host.up = !host.up;
-  const metadata: JsonObject = host.up
-    ? { down_seconds: random.int(20, 600) }
-    : { cause: random.pick(["kernel_panic", "power", "network", "maintenance"]) };
-  return {
-    teamId: platformTeam,
-    actor: system,
-    action: host.up ? "host.up" : "host.down",
-    resource: { type: "host", id: host.id, name: host.name },
-    status: host.up ? EntryStatus.INFO : EntryStatus.ERROR,
-    metadata,
-  };
-}
-
-/** Actor and context of a person or, less often, of a program. */
-function byAnyone(team: Team, random: Random): Pick<EntryInit, "actor" | "context"> {
-  if (random.chance(0.6)) return by(random.pick(team.people), random);
-  const program = random.pick(team.programs);
-  const { id, name } = program;
-  return { actor: { type: ActorType.API_KEY, id, name }, context: context(program, random) };
-}
-
-function by(person: Person, random: Random): Pick<EntryInit, "actor" | "context"> {
-  const { id, name } = person;
-  return { actor: { type: ActorType.USER, id, name }, context: context(person, random) };
-}
-
-function context({ ipAddress, userAgent }: Person | Program, random: Random): EntryInit["context"] {
-  return { ipAddress, userAgent, requestId: `req-${random.hex(12)}`, traceId: random.hex(32) };
 }

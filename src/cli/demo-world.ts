@@ -1,9 +1,10 @@
 /** The demo's teams, people, programs and machines. Always the same, so that reruns go on. */
+import type { TeamIdText } from "../client/new-entry.ts";
 import type { Random } from "./demo-random.ts";
 
 /** A person with the machine they work at. */
 export interface Person {
-  id: string;
+  id: `usr-${string}`;
   name: string;
   ipAddress: string;
   userAgent: string;
@@ -11,7 +12,7 @@ export interface Person {
 
 /** A program with an API key. */
 export interface Program {
-  id: string;
+  id: `key-${string}`;
   name: string;
   ipAddress: string;
   userAgent: string;
@@ -19,24 +20,29 @@ export interface Program {
 
 /** A sandbox that has not been destroyed. */
 export interface Sandbox {
-  id: string;
+  id: `sb-${string}`;
   name: string;
   state: "running" | "paused";
 }
 
 /** A team and what it has. */
 export interface Team {
-  id: string;
+  id: TeamIdText;
   name: string;
   people: Person[];
   programs: Program[];
   sandboxes: Sandbox[];
-  snapshots: number;
+  /** Names of snapshots that have not been deleted. */
+  snapshots: string[];
+  /** People who come and go. */
+  guests: Pick<Person, "id" | "name">[];
+  /** API keys made and not yet revoked, besides those of the programs. */
+  spareKeys: Pick<Program, "id" | "name">[];
 }
 
 /** A host of the platform. */
 export interface Host {
-  id: string;
+  id: `host-${string}`;
   name: string;
   up: boolean;
 }
@@ -80,31 +86,33 @@ const clients = ["sandbox-sdk-python/1.9.2", "sandbox-sdk-js/2.1.0", "Go-http-cl
  * Makes the world. `firstTeam` is the id of the first team, so that it can be that of the demo's
  * own token. Addresses are from the ranges for documentation (RFC 5737, RFC 3849).
  */
-export function createWorld(random: Random, firstTeam: string): World {
+export function createWorld(random: Random, firstTeam: TeamIdText): World {
   const address = () =>
     random.chance(0.2)
       ? `2001:db8:${random.hex(4).replace(/^0+(?=.)/, "")}::${random.int(1, 99)}`
       : `${random.pick(["192.0.2", "198.51.100", "203.0.113"])}.${random.int(1, 254)}`;
   const teams = crews.map(({ name, people, programs }, i) => ({
-    id: [firstTeam][i] ?? `team-${random.uuid()}`,
+    id: i === 0 ? firstTeam : (`team-${random.uuid()}` as const),
     name,
     people: people.map((person) => ({
-      id: `usr-${random.uuid()}`,
+      id: `usr-${random.uuid()}` as const,
       name: person,
       ipAddress: address(),
       userAgent: random.pick(browsers),
     })),
     programs: programs.map((program) => ({
-      id: `key-${random.uuid()}`,
+      id: `key-${random.uuid()}` as const,
       name: program,
       ipAddress: address(),
       userAgent: random.pick(clients),
     })),
     sandboxes: [],
-    snapshots: 0,
+    snapshots: [],
+    guests: [],
+    spareKeys: [],
   }));
   const hosts = ["ams1-a03", "ams1-a07", "fra2-b11", "iad3-c02", "sin1-d05"].map((name) => ({
-    id: `host-${random.uuid()}`,
+    id: `host-${random.uuid()}` as const,
     name,
     up: true,
   }));

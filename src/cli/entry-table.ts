@@ -1,16 +1,14 @@
 /** Entries as a table for people: one line each, as wide as the terminal. */
-import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { type AuditEntry, EntryStatus } from "../../gen/audit/v1/entry_pb.ts";
-import { actorTypes, scopes, statuses } from "../client/words.ts";
+import type { EntryJson } from "../client/entry-json.ts";
 import { type Style, styled } from "./output.ts";
 import { fitText, plainText } from "./plain-text.ts";
 import { localTime } from "./time.ts";
 
-const statusStyles: ReadonlyMap<EntryStatus, Style> = new Map<EntryStatus, Style>([
-  [EntryStatus.SUCCESS, "green"],
-  [EntryStatus.INFO, "cyan"],
-  [EntryStatus.WARNING, "yellow"],
-  [EntryStatus.ERROR, "red"],
+const statusStyles: ReadonlyMap<string, Style> = new Map([
+  ["success", "green"],
+  ["info", "cyan"],
+  ["warning", "yellow"],
+  ["error", "red"],
 ]);
 
 /** Makes the lines of a table. */
@@ -18,7 +16,7 @@ export interface EntryTable {
   /** The line with the columns' names. */
   header(): string;
   /** An entry's line; what a terminal would obey in it is neutralised. */
-  line(entry: AuditEntry): string;
+  line(entry: EntryJson): string;
 }
 
 /**
@@ -68,16 +66,16 @@ function columnWidths(width: number, allTeams: boolean): number[] {
   return [...fixed, actor, action, resource, status];
 }
 
-function cellsOf(entry: AuditEntry, width: number, allTeams: boolean): Cell[] {
+function cellsOf(entry: EntryJson, width: number, allTeams: boolean): Cell[] {
   const { recordTime, status } = entry;
   return [
     { text: String(entry.sequence), style: "dim", right: true },
-    { text: recordTime ? localTime(timestampMs(recordTime)) : "" },
+    { text: recordTime ? localTime(Date.parse(recordTime)) : "" },
     ...(allTeams ? [{ text: teamText(entry.teamId, width), style: "dim" as const }] : []),
-    { text: actorText(entry) },
-    { text: entry.action + (scopes.word(entry.scope) === "admin" ? " (admin)" : "") },
+    { text: actorText(entry.actor) },
+    { text: (entry.action ?? "") + (entry.scope === "admin" ? " (admin)" : "") },
     { text: resourceText(entry) },
-    { text: statuses.word(status) ?? "", style: statusStyles.get(status) },
+    { text: status ?? "", style: statusStyles.get(status) },
   ];
 }
 
@@ -87,13 +85,14 @@ function teamText(teamId: string, width: number): string {
   return /^team-[0-]+$/.test(teamId) ? "platform" : `…${teamId.slice(-(teamWidth - 1))}`;
 }
 
-function actorText({ actor }: AuditEntry): string {
-  if (!actor) return "";
-  const type = actorTypes.word(actor.type) ?? "";
-  if (actor.name === "") return actor.id || type;
-  return type === "user" ? actor.name : `${actor.name} (${type.replace("_", " ")})`;
+/** Not every server is Annals, so even an actor may be missing. */
+function actorText(actor: EntryJson["actor"] | undefined): string {
+  if (actor === undefined) return "";
+  const { type, id, name } = actor;
+  if (name === undefined) return id ?? type;
+  return type === "user" ? name : `${name} (${type.replace("_", " ")})`;
 }
 
-function resourceText({ resource }: AuditEntry): string {
-  return resource ? [resource.type, resource.name || resource.id].filter(Boolean).join(" ") : "";
+function resourceText({ resource }: EntryJson): string {
+  return resource ? [resource.type, resource.name ?? resource.id].filter(Boolean).join(" ") : "";
 }

@@ -2,6 +2,8 @@
 import { create, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
 import { Command, Option } from "commander";
 import { EntryFilterSchema } from "../../gen/audit/v1/entry_pb.ts";
+import { filterMessage } from "../client/entry-filter.ts";
+import { reasonOf } from "../client/error-reason.ts";
 import type { ExportHeader } from "../client/export-lines.ts";
 import { plainJson } from "../client/plain-json.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
@@ -9,7 +11,7 @@ import { connectionNotices, patience } from "./connection-notices.ts";
 import { ExportFile } from "./export-file.ts";
 import { csv, ndjson } from "./export-format.ts";
 import { runExport } from "./export-run.ts";
-import { ReportedFailure, reasonOf, UsageError } from "./failure.ts";
+import { ReportedFailure, UsageError } from "./failure.ts";
 import { filterOf, withFilter } from "./filter.ts";
 import { openLog } from "./open-log.ts";
 import { print, warn } from "./output.ts";
@@ -118,7 +120,7 @@ async function exportLog(flags: ExportFlags, typed: ReadonlyMap<string, string>)
 }
 
 function filterJson(flags: ExportFlags): JsonObject | undefined {
-  const filter = filterOf(flags, flags);
+  const filter = filterMessage(filterOf(flags, flags));
   return filter && (toJson(EntryFilterSchema, create(EntryFilterSchema, filter)) as JsonObject);
 }
 

@@ -1,6 +1,6 @@
 /** What the CLI says and answers to the shell when something fails. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { UnknownWordError } from "../client/words.ts";
 import { plainText } from "./plain-text.ts";
 
@@ -76,11 +76,6 @@ export function describeError(error: unknown): string[] {
   const requestId = error.metadata.get("x-request-id");
   if (requestId) lines.push(`  request id: ${requestId}`);
   return lines.map(plainText);
-}
-
-/** The server's reason, by its name in the proto; undefined if it gave none. */
-export function reasonOf(error: unknown): string | undefined {
-  return error instanceof ConnectError ? error.findDetails(ErrorInfoSchema)[0]?.reason : undefined;
 }
 
 /** The code in words and the message. */

@@ -1,13 +1,10 @@
 /** The filter of `list` and `tail`, from flags that can be given several times. */
-import type { MessageInitShape } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Command, InvalidArgumentError } from "commander";
-import type { EntryFilterSchema, TimeRangeSchema } from "../../gen/audit/v1/entry_pb.ts";
+import type { EntryFilter, FilterFields, TimeRange } from "../client/entry-filter.ts";
 import { actorTypes, scopes, statuses, type Vocabulary } from "../client/words.ts";
 import { parseTime } from "./time.ts";
 
-type FilterInit = Exclude<MessageInitShape<typeof EntryFilterSchema>, { $typeName: string }>;
-type Fields = Exclude<keyof FilterInit, "recordTime" | "occurTime" | "exclude" | `$${string}`>;
+type Fields = Exclude<keyof FilterFields, "recordTime" | "occurTime">;
 
 /** Each flag, and its twin with `--exclude-` before it: the field, what it takes, its words. */
 const flags: readonly [flag: string, field: Fields, value: string, words?: Vocabulary<number>][] = [
@@ -30,7 +27,7 @@ export function withFilter(command: Command): Command {
       const choice = words ? ` (${words.words.join(", ")})` : "";
       const parse = (text: string, previous: unknown[] | undefined) => [
         ...(previous ?? []),
-        words ? wordValue(words, text) : text,
+        words ? knownWord(words, text) : text,
       ];
       command.option(`--${name} <${value}>`, `${what}${choice}; repeatable`, parse);
     }
@@ -47,37 +44,41 @@ export function withFilter(command: Command): Command {
 export function filterOf(
   options: Readonly<Record<string, unknown>>,
   recordTime: { since?: number | undefined; until?: number | undefined } = {},
-): FilterInit | undefined {
-  const filter = fieldsOf(options, "");
+): EntryFilter | undefined {
   const exclude = fieldsOf(options, "exclude-");
-  if (Object.keys(exclude).length > 0) filter.exclude = exclude;
-  const recorded = range(recordTime.since, recordTime.until);
-  if (recorded) filter.recordTime = recorded;
-  const occurred = range(options.occurredSince, options.occurredUntil);
-  if (occurred) filter.occurTime = occurred;
+  const filter = {
+    ...fieldsOf(options, ""),
+    ...range("recordTime", recordTime.since, recordTime.until),
+    ...range("occurTime", options.occurredSince, options.occurredUntil),
+    ...(Object.keys(exclude).length > 0 && { exclude }),
+  };
   return Object.keys(filter).length > 0 ? filter : undefined;
 }
 
-function fieldsOf(options: Readonly<Record<string, unknown>>, prefix: string): FilterInit {
+function fieldsOf(options: Readonly<Record<string, unknown>>, prefix: string): FilterFields {
   const given = flags.flatMap(([flag, field]) => {
     const values = options[camelCase(prefix + flag)];
     return values === undefined ? [] : [[field, values]];
   });
-  return Object.fromEntries(given) as FilterInit;
+  return Object.fromEntries(given) as FilterFields;
 }
 
-function range(from: unknown, to: unknown): MessageInitShape<typeof TimeRangeSchema> | undefined {
-  if (typeof from !== "number" && typeof to !== "number") return undefined;
-  return {
-    ...(typeof from === "number" ? { from: timestampFromMs(from) } : {}),
-    ...(typeof to === "number" ? { to: timestampFromMs(to) } : {}),
-  };
+function range(name: string, from: unknown, to: unknown): Record<string, TimeRange> {
+  const bounds = Object.entries({ from, to }).flatMap(([bound, ms]) =>
+    typeof ms === "number" ? [[bound, new Date(ms)]] : [],
+  );
+  return bounds.length === 0 ? {} : { [name]: Object.fromEntries(bounds) };
 }
 
 /** A word's value as an option's parser: commander reports what is wrong with which flag. */
 export function wordValue<E extends number>(words: Vocabulary<E>, text: string): E {
   if (words.words.includes(text)) return words.value(text);
   throw new InvalidArgumentError(`It must be one of ${words.words.join(", ")}.`);
+}
+
+function knownWord(words: Vocabulary<number>, text: string): string {
+  wordValue(words, text);
+  return text;
 }
 
 function camelCase(flag: string): string {

@@ -69,7 +69,7 @@ export function entryText(entry: AuditEntry): string {
   return `${lines.join("\n")}\n`;
 }
 
-function party(value: EntryJson["actor"]): string | undefined {
+function party(value: EntryJson["resource"]): string | undefined {
   if (!value) return undefined;
   return [value.type, value.id, value.name && `"${value.name}"`].filter(Boolean).join(" ");
 }

@@ -1,7 +1,6 @@
 /** `annals list`: a log's entries, page after page. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { ListOrder } from "../../gen/audit/v1/audit_service_pb.ts";
-import { entryToJson } from "../client/entry-json.ts";
+import type { TeamIdText } from "../client/new-entry.ts";
 import { plainJson } from "../client/plain-json.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { entryTable } from "./entry-table.ts";
@@ -41,44 +40,44 @@ export function listCommand(): Command {
   return command.action(async (flags: ListFlags) => list(flags, teamOf(command)));
 }
 
-async function list(flags: ListFlags, teamId: string): Promise<void> {
+async function list(flags: ListFlags, teamId: TeamIdText | undefined): Promise<void> {
   using client = await connect(flags);
   const table = entryTable(outputWidth(), flags.allTeams ?? false);
-  const filter = filterOf(flags, flags);
   let missing = flags.limit;
-  let pageToken = "";
+  let pageToken: string | undefined;
   let header = !flags.json;
   do {
-    const page = await client.audit.list({
+    const page = await client.listPage({
       teamId,
-      allTeams: flags.allTeams ?? false,
-      ...(filter && { filter }),
-      order: flags.order === "oldest" ? ListOrder.OLDEST_FIRST : ListOrder.NEWEST_FIRST,
+      allTeams: flags.allTeams,
+      filter: filterOf(flags, flags),
+      order: flags.order,
       pageSize: Math.min(missing, maxPageSize),
       pageToken,
     });
-    const lines = page.entries.map((entry) =>
-      flags.json ? plainJson(entryToJson(entry)) : table.line(entry),
-    );
+    const lines = page.entries.map((entry) => (flags.json ? plainJson(entry) : table.line(entry)));
     if (header) lines.unshift(table.header());
     header = false;
     if (lines.length > 0) await print(`${lines.join("\n")}\n`);
     missing -= page.entries.length;
     pageToken = page.nextPageToken;
-  } while (missing > 0 && pageToken !== "");
-  if (pageToken !== "" && process.stdout.isTTY && !flags.json) {
+  } while (missing > 0 && pageToken !== undefined);
+  if (pageToken !== undefined && process.stdout.isTTY && !flags.json) {
     warn(`the first ${flags.limit}; there may be more: --limit`);
   }
 }
 
-/** The team to ask for: empty with `--all-teams`, over which only the flag `--team` is an error. */
-export function teamOf(command: Command): string {
+/**
+ * The team to ask for, as it was typed: the server judges it. None with `--all-teams`, over which only
+ * the flag `--team` is an error.
+ */
+export function teamOf(command: Command): TeamIdText | undefined {
   const { team, allTeams } = command.opts<{ team?: string; allTeams?: boolean }>();
-  if (!allTeams) return team ?? "";
+  if (!allTeams) return team as TeamIdText | undefined;
   if (command.getOptionValueSource("team") === "cli") {
     throw new UsageError("--team and --all-teams exclude each other");
   }
-  return "";
+  return undefined;
 }
 
 /** A whole number from 1 on; an option's parser. */

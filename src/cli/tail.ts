@@ -1,11 +1,9 @@
 /** `annals tail`: follows a log through restarts of the server and of the tail. */
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Command } from "commander";
-import { entryToJson } from "../client/entry-json.ts";
-import type { StreamFields } from "../client/follow.ts";
+import type { TeamIdText } from "../client/new-entry.ts";
 import { plainJson } from "../client/plain-json.ts";
 import { SeenEntries } from "../client/seen-entries.ts";
-import { tail } from "../client/tail.ts";
+import type { TailQuery } from "../client/tail-entries.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { connectionNotices } from "./connection-notices.ts";
 import { readCursorFile, writeCursorFile } from "./cursor-file.ts";
@@ -49,22 +47,19 @@ export function tailCommand(): Command {
   return command.action(async (flags: TailFlags) => follow(flags, teamOf(command)));
 }
 
-async function follow(flags: TailFlags, teamId: string): Promise<void> {
+async function follow(flags: TailFlags, teamId: TeamIdText | undefined): Promise<void> {
   const saved = flags.cursorFile ? await readCursorFile(flags.cursorFile) : undefined;
   const seen = saved?.seen ?? new SeenEntries();
   const start = startOf(saved ? { after: saved.cursor } : flags);
-  const filter = filterOf(flags);
-  const request: StreamFields = {
-    teamId,
-    allTeams: flags.allTeams ?? false,
-    stopAtHead: flags.stopAtHead ?? false,
-    ...(filter && { filter }),
-    ...(start && { start }),
-  };
   using client = await connect(flags);
   using interrupted = untilInterrupted();
   let written = saved?.cursor;
-  const entries = tail(client.audit, request, {
+  const entries = client.tail({
+    teamId,
+    allTeams: flags.allTeams,
+    stopAtHead: flags.stopAtHead,
+    filter: filterOf(flags),
+    ...start,
     signal: interrupted.signal,
     onState: connectionNotices(flags.url),
     seen,
@@ -77,21 +72,17 @@ async function follow(flags: TailFlags, teamId: string): Promise<void> {
   const table = entryTable(outputWidth(), flags.allTeams ?? false);
   if (!flags.json) await print(`${table.header()}\n`);
   for await (const entry of entries) {
-    await print(`${flags.json ? plainJson(entryToJson(entry)) : table.line(entry)}\n`);
+    await print(`${flags.json ? plainJson(entry) : table.line(entry)}\n`);
   }
 }
 
 function startOf(
   flags: Pick<TailFlags, "fromBeginning" | "last" | "since" | "after">,
-): StreamFields["start"] {
+): Pick<TailQuery, "fromBeginning" | "last" | "since" | "after"> {
   const { fromBeginning, last, since, after } = flags;
   const given = [fromBeginning, last, since, after].filter((value) => value !== undefined);
   if (given.length > 1) {
     throw new UsageError("--from-beginning, --last, --since and --after exclude one another");
   }
-  if (fromBeginning) return { case: "beginning", value: {} };
-  if (last !== undefined) return { case: "last", value: last };
-  if (since !== undefined) return { case: "fromTime", value: timestampFromMs(since) };
-  if (after !== undefined) return { case: "afterCursor", value: after };
-  return undefined;
+  return { fromBeginning, last, after, since: since === undefined ? since : new Date(since) };
 }

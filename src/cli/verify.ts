@@ -1,9 +1,10 @@
 /** `annals verify`: a log on a server, an export or a proof file, checked without trusting anyone. */
 import { Command } from "commander";
+import { reasonOf } from "../client/error-reason.ts";
 import { plainJson } from "../client/plain-json.ts";
 import { type ConnectionFlags, connect, withConnection } from "./connection.ts";
 import { connectionNotices, patience } from "./connection-notices.ts";
-import { reasonOf, UsageError } from "./failure.ts";
+import { UsageError } from "./failure.ts";
 import { openLog } from "./open-log.ts";
 import { print } from "./output.ts";
 import { Progress } from "./progress.ts";

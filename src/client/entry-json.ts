@@ -4,28 +4,47 @@ import { base64Encode } from "@bufbuild/protobuf/wire";
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type AuditEntry, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
 import { parseInstant } from "./instant.ts";
+import type { ActorTypeWord, EntryIdText, ScopeWord, StatusWord, TeamIdText } from "./new-entry.ts";
 import { actorTypes, detailsStates, scopes, statuses } from "./words.ts";
 
-/** An entry as plain JSON; absent fields are left out. Bytes are base64, times RFC 3339 in UTC. */
-export interface EntryJson {
+/** A word that this client knows, or the number as text of one that only a newer server does. */
+export type KnownWord<Word extends string> = Word | (string & {});
+
+/** Who did it, as recorded. */
+export interface ActorJson {
+  type: KnownWord<ActorTypeWord>;
+  /** Absent for someone anonymous. */
   id?: string;
-  teamId?: string;
+  name?: string;
+}
+
+/**
+ * A recorded entry as plain JSON; absent fields are left out. Bytes are base64, times RFC 3339 in
+ * UTC with three decimals.
+ */
+export interface EntryJson {
+  id: EntryIdText;
+  teamId: TeamIdText;
   /** A number while it is safe (up to 2^53 - 1), decimal text beyond. */
-  sequence?: number | string;
-  recorder?: { type?: string; id?: string };
-  actor?: { type?: string; id?: string; name?: string };
-  resource?: { type?: string; id?: string; name?: string };
-  action?: string;
-  scope?: string;
-  status?: string;
+  sequence: number | string;
+  /** Who recorded it, by the credential: a user, an API key, a service, or Annals itself. */
+  recorder: { type: string; id: string };
+  actor: ActorJson;
+  resource?: { type: string; id?: string; name?: string };
+  action: string;
+  scope: KnownWord<ScopeWord>;
+  status: KnownWord<StatusWord>;
   metadata?: JsonObject;
   context?: { ipAddress?: string; userAgent?: string; requestId?: string; traceId?: string };
+  /** When it happened, as the caller said. */
   occurTime?: string;
-  recordTime?: string;
-  detailsState?: string;
+  /** When it was recorded, by the database's clock. */
+  recordTime: string;
+  /** Whether there are details (names, metadata, context), never were, or they were erased. */
+  detailsState: KnownWord<"present" | "none" | "erased">;
   detailsSalt?: string;
-  detailsDigest?: string;
-  leafHash?: string;
+  detailsDigest: string;
+  leafHash: string;
 }
 
 /** A plain object that is not an entry; the message starts with the field's path. */
@@ -38,7 +57,10 @@ export function timeText(time: Timestamp): string {
   return new Date(timestampMs(time)).toISOString();
 }
 
-/** The entry as a plain object for JSON.stringify. */
+/**
+ * The entry as a plain object for JSON.stringify. The type holds for entries as a server sends them;
+ * what another one lacks is left out.
+ */
 export function entryToJson(entry: AuditEntry): EntryJson {
   const { recorder, actor, resource, context, metadata, occurTime, recordTime } = entry;
   return present({
@@ -66,7 +88,7 @@ export function entryToJson(entry: AuditEntry): EntryJson {
     detailsSalt: base64Encode(entry.detailsSalt),
     detailsDigest: base64Encode(entry.detailsDigest),
     leafHash: base64Encode(entry.leafHash),
-  });
+  }) as EntryJson;
 }
 
 /**

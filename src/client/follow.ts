@@ -6,6 +6,7 @@ import type {
   StreamRequestSchema,
   StreamResponse,
 } from "../../gen/audit/v1/audit_service_pb.ts";
+import { reasonOf } from "./error-reason.ts";
 import { pauseAfter, type RetryOptions } from "./retry.ts";
 
 /** The fields of StreamRequest. Without `start`: what comes after the newest entry now. */
@@ -16,6 +17,11 @@ export interface StreamFields
 export interface FollowOptions extends RetryOptions {
   /** After so many milliseconds without a message the stream is taken for dead; 30,000. */
   silenceMs?: number;
+  /**
+   * Whether the next connection has a fresh credential. Then CREDENTIAL_EXPIRED is tried again, once
+   * before the next message.
+   */
+  renewsCredential?: boolean;
 }
 
 /**
@@ -34,6 +40,7 @@ export async function* follow(
   const { signal, onState, silenceMs = 30_000 } = options;
   let position = request;
   let failures = 0;
+  let renewed = false;
 
   while (!signal.aborted) {
     const stream = openStream(audit, position, signal, silenceMs);
@@ -48,6 +55,7 @@ export async function* follow(
           break;
         }
         failures = 0;
+        renewed = false;
         if (!connected) onState?.({ connected: true });
         connected = true;
         yield received;
@@ -60,6 +68,10 @@ export async function* follow(
     if (signal.aborted || (!error && request.stopAtHead)) return;
     error ??= new ConnectError("the server ended the stream", Code.Unavailable);
     failures += 1;
+    if (options.renewsCredential && !renewed && reasonOf(error) === "CREDENTIAL_EXPIRED") {
+      renewed = true;
+      error = new ConnectError("the credential has expired", Code.Unavailable, {}, [], error);
+    }
     await pauseAfter(error, failures, options);
   }
 }

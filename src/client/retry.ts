@@ -82,7 +82,8 @@ export async function retrying<T>(call: () => Promise<T>, options: RetryOptions)
   }
 }
 
-function requestedDelayMs(error: ConnectError): number {
+/** The delay that the server asks for, in milliseconds, at most 60 s; 0 if it asks for none. */
+export function requestedDelayMs(error: ConnectError): number {
   const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
   return delay ? Math.min(durationMs(delay), maxRetryDelayMs) : 0;
 }

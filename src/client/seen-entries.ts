@@ -28,6 +28,6 @@ export class SeenEntries {
 
   /** The keys of the last `count` entries, oldest first. */
   recent(count: number): string[] {
-    return [...this.#keys.values().drop(Math.max(0, this.#keys.size - count))];
+    return [...this.#keys].slice(Math.max(0, this.#keys.size - count));
   }
 }

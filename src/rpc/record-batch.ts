@@ -1,16 +1,17 @@
-import { create } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import {
   type RecordBatchRequest,
   type RecordError,
   RecordErrorSchema,
 } from "../../gen/audit/v1/audit_service_pb.ts";
-import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
+import { type AuditEntry, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReason } from "../../gen/audit/v1/error_reason_pb.ts";
 import { AuditError, invalidField, toAuditError } from "../errors.ts";
+import { formatEntryId, formatTeamId } from "../ids.ts";
 import { requestLimits, responseLimits } from "../limits.ts";
-import type { NewEntry } from "../log/entry.ts";
+import type { Entry, NewEntry } from "../log/entry.ts";
 import { decodeEntry, encodeEntry } from "./codec.ts";
 import { authenticatedKey, type Principal } from "./principal.ts";
 import type { Services } from "./services.ts";
@@ -30,7 +31,8 @@ export function recordBatch(services: Services) {
       throw invalidField("entries", `must be at most ${limit}, as they are answered`);
     }
     // All are queued in one turn of the event loop, so that they keep their order.
-    const results = decoded.map((entry) => recordOne(services, entry, context.signal));
+    const encode = request.acknowledgeOnly ? acknowledge : encodeEntry;
+    const results = decoded.map((entry) => recordOne(services, entry, encode, context.signal));
     return { results: await Promise.all(results) };
   };
 }
@@ -49,11 +51,16 @@ function decodeOne(
   }
 }
 
-async function recordOne(services: Services, entry: NewEntry | AuditError, signal: AbortSignal) {
+async function recordOne(
+  services: Services,
+  entry: NewEntry | AuditError,
+  encode: (recorded: Entry) => MessageInitShape<typeof AuditEntrySchema>,
+  signal: AbortSignal,
+) {
   try {
     if (entry instanceof AuditError) throw entry;
     const recorded = await services.record(entry, signal);
-    return { outcome: { case: "entry", value: encodeEntry(recorded) } } as const;
+    return { outcome: { case: "entry", value: encode(recorded) } } as const;
   } catch (error) {
     // The call has ended, and with it whoever would hear of one entry.
     if (signal.aborted) throw error;
@@ -62,6 +69,16 @@ async function recordOne(services: Services, entry: NewEntry | AuditError, signa
     });
     return { outcome: { case: "error", value: encodeError(failure) } } as const;
   }
+}
+
+/** That an entry was recorded, and as what. */
+function acknowledge({ id, teamId, sequence, recordTime }: Entry): AuditEntry {
+  return create(AuditEntrySchema, {
+    id: formatEntryId(id),
+    teamId: formatTeamId(teamId),
+    sequence,
+    recordTime: timestampFromMs(recordTime),
+  });
 }
 
 function encodeError(error: AuditError): RecordError {

@@ -1,9 +1,9 @@
-import { create } from "@bufbuild/protobuf";
 import { describe, expect, it, vi } from "vitest";
-import { AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
+import { catalogue } from "../../examples/sandbox-platform/events.ts";
 import { seededRandom } from "../../src/cli/demo-random.ts";
 import { nextEntry } from "../../src/cli/demo-traffic.ts";
 import { createWorld, platformTeam } from "../../src/cli/demo-world.ts";
+import { newEntryMessage } from "../../src/client/new-entry-message.ts";
 import { createPrefixRegistry, type EntryId } from "../../src/ids.ts";
 import { decodeEntry } from "../../src/rpc/codec.ts";
 import { useCli } from "../support/cli.ts";
@@ -12,7 +12,7 @@ import { TEAM } from "../support/fake-service.ts";
 function story(seed: number, length: number) {
   const world = createWorld(seededRandom(1), TEAM);
   const random = seededRandom(seed);
-  return Array.from({ length }, () => create(AuditEntrySchema, nextEntry(world, random)));
+  return Array.from({ length }, () => nextEntry(world, random));
 }
 
 describe("the demo's story", () => {
@@ -27,19 +27,31 @@ describe("the demo's story", () => {
       prefixes: createPrefixRegistry(),
       makeId: () => crypto.randomUUID() as EntryId,
     };
-    for (const entry of story(3, 2_000)) expect(decodeEntry(entry, "", context)).toBeDefined();
+    for (const entry of story(3, 2_000)) {
+      expect(decodeEntry(newEntryMessage(entry), "", context)).toBeDefined();
+    }
   });
 
   it("shows everything there is to see", () => {
-    const entries = story(4, 1_000);
-    expect(new Set(entries.map(({ status }) => status))).toEqual(new Set([0, 2, 3, 4]));
+    const entries = story(4, 2_000);
+    for (const { name, resourceType, action, scope, status } of catalogue.events) {
+      const rows = entries.filter(({ resource }) => resource?.type === resourceType);
+      expect(
+        rows.some((entry) => {
+          return entry.action === action && entry.scope === scope && entry.status === status;
+        }),
+        name,
+      ).toBe(true);
+    }
+    expect(new Set(entries.map(({ status }) => status ?? "success"))).toEqual(
+      new Set(["success", "info", "warning", "error"]),
+    );
     expect(new Set(entries.map(({ teamId }) => teamId)).size).toBe(4);
     expect(entries.some(({ teamId }) => teamId === platformTeam)).toBe(true);
-    const actions = new Set(entries.map(({ action }) => action));
-    for (const action of ["create", "pause", "auto_pause", "resume", "destroy", "role_update"]) {
-      expect(actions).toContain(action);
-    }
-    expect(new Set(entries.map(({ actor }) => actor?.type))).toEqual(new Set([1, 2, 4, 5]));
+    expect(entries.filter(({ metadata }) => metadata && "amended" in metadata)).toEqual([]);
+    expect(new Set(entries.map(({ actor }) => actor?.type))).toEqual(
+      new Set(["user", "api_key", "system", "anonymous"]),
+    );
   });
 });
 

@@ -11,6 +11,7 @@ import { csv } from "../../src/cli/export-format.ts";
 import { lineGroups } from "../../src/cli/lines.ts";
 import { fitText, plainText, textWidth } from "../../src/cli/plain-text.ts";
 import { parseSpan, parseTime } from "../../src/cli/time.ts";
+import { entryToJson } from "../../src/client/entry-json.ts";
 import { plainJson } from "../../src/client/plain-json.ts";
 import { makeSigningKey } from "../../src/log/signing-key.ts";
 import { signedLog } from "../client/signed-log.ts";
@@ -84,7 +85,7 @@ describe("a file that is replaced", () => {
 });
 
 describe("the table", () => {
-  const entry = create(AuditEntrySchema, {
+  const message = create(AuditEntrySchema, {
     sequence: 7n,
     teamId: "team-5b1f3a52-5c0e-4f0e-8f8b-3d2a6f9e7c11",
     actor: { type: ActorType.API_KEY, id: "key-1", name: "a bot with quite a long name 山田太郎" },
@@ -93,6 +94,7 @@ describe("the table", () => {
     recordTime: timestampFromMs(0),
     status: 1,
   });
+  const entry = entryToJson(message);
 
   it.each([80, 100, 132, 200])("is no wider than a terminal of %i columns", (width) => {
     for (const allTeams of [false, true]) {

@@ -1,0 +1,59 @@
+import type { BackoffOptions } from "../backoff.ts";
+import { type AuditClientOptions, createAuditClient } from "../client.ts";
+import { defaultRedaction } from "../metadata/redact.ts";
+import { compileRedaction, type RedactionOptions } from "../metadata/redaction.ts";
+import { BufferedRecorder } from "./buffered-recorder.ts";
+import { disabledRecorder } from "./disabled-recorder.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** Where to record, as whom, and with how much memory and disk. */
+export interface RecorderOptions extends Omit<AuditClientOptions, "baseUrl"> {
+  /** The server's address. Without it nothing is recorded, and one warning says so. */
+  readonly baseUrl?: string | undefined;
+  /** The deadline of one call, in milliseconds; 10,000 unless given. A call is repeated until it succeeds. */
+  readonly timeoutMs?: number | undefined;
+  /** The most entries in memory; 10,000 unless given. */
+  readonly maxEntries?: number;
+  /** The most bytes of encoded entries in memory; 16 MiB unless given. */
+  readonly maxBytes?: number;
+  /**
+   * Where entries wait for which memory has no room, and those that a process leaves behind when it ends
+   * and the server is away. Processes may share it. Without it such entries are dropped and counted.
+   */
+  readonly spillDirectory?: string | undefined;
+  /** The most bytes in that directory; 256 MiB unless given. */
+  readonly spillMaxBytes?: number;
+  /** What never leaves the process; by default what has a secret's name, such as `password` or `token`. */
+  readonly redact?: RedactionOptions;
+  /** Waits between calls: up to 100 ms after the first failure, up to 30 s at last. */
+  readonly backoff?: BackoffOptions;
+}
+
+/**
+ * Creates a recorder. It connects with the first entry, and keeps no process from ending.
+ *
+ * @throws TypeError or RangeError for options that cannot be meant; what happens later never throws.
+ */
+export function createRecorder(options: RecorderOptions): Recorder {
+  const { baseUrl, transport } = options;
+  const limits = {
+    maxEntries: positive("maxEntries", options.maxEntries ?? 10_000),
+    maxBytes: positive("maxBytes", options.maxBytes ?? 16 * 1024 * 1024),
+    spillMaxBytes: positive("spillMaxBytes", options.spillMaxBytes ?? 256 * 1024 * 1024),
+    timeoutMs: positive("timeoutMs", options.timeoutMs ?? 10_000),
+  };
+  if (!baseUrl && transport === undefined) return disabledRecorder();
+  const client = createAuditClient({ ...options, baseUrl: baseUrl ?? "" });
+  return new BufferedRecorder(client, {
+    ...limits,
+    spillDirectory: options.spillDirectory,
+    backoff: options.backoff ?? { baseMs: 100, maxMs: 30_000 },
+    binary: transport === undefined,
+    redaction: options.redact ? compileRedaction(options.redact) : defaultRedaction(),
+  });
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new RangeError(`${name} must be a whole number above 0, not ${value}`);
+}

@@ -1,0 +1,179 @@
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import { aborted, pause } from "../backoff.ts";
+import type { Pending } from "./lanes.ts";
+import type { Spill, SpilledEntry } from "./spill/spill.ts";
+
+/** Written or read at a time. */
+const chunkEntries = 500;
+const chunkBytes = 1024 * 1024;
+/** How soon a disk without room is tried again. */
+const retryMs = 1_000;
+
+/** What the overflow works for. */
+export interface OverflowOptions {
+  readonly spill: Spill;
+  /** Whether memory has room for more to send. */
+  readonly hasRoom: () => boolean;
+  /** Takes entries to be sent, in order. */
+  readonly send: (entries: readonly Pending[]) => void;
+  /** They are on disk, and no longer in memory. */
+  readonly onSpilled: (entries: readonly Pending[]) => void;
+  /** Entries of earlier processes were found. */
+  readonly onAdopted: (entries: number) => void;
+  /** Something went wrong that nobody has thought of. */
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * Entries that memory has no room to send yet, on their way to disk and back. While it is active all new
+ * entries go this way, so that they stay in order: what is on disk, then what waits to be written.
+ */
+export class Overflow {
+  readonly #options: OverflowOptions;
+  readonly #stop = new AbortController();
+  readonly #ended: Promise<void>;
+  #wake = Promise.withResolvers<void>();
+  #buffer: Pending[] = [];
+  #bytes = 0;
+  /** Written here, not read back. What is read beyond that comes from earlier processes. */
+  #unread = 0;
+  /** Whether there may be something to read. At first there may, of earlier processes. */
+  #readable = true;
+  #reading = false;
+
+  constructor(options: OverflowOptions) {
+    this.#options = options;
+    this.#ended = this.#run();
+  }
+
+  /** Whether new entries must go this way. */
+  get active(): boolean {
+    return this.#readable || this.#reading || this.#buffer.length > 0;
+  }
+
+  /** What waits to be written: entries in memory. */
+  get waiting(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.#buffer.length, bytes: this.#bytes };
+  }
+
+  /** What is not on disk for sure: for a process that is about to end. */
+  get unwritten(): readonly Pending[] {
+    return this.#buffer;
+  }
+
+  /** Takes a new entry. */
+  push(entry: Pending): void {
+    this.#buffer.push(entry);
+    this.#bytes += entry.bytes.length;
+    this.wake();
+  }
+
+  /** Memory has room again, or there is something to do. */
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** There is more on disk, of a process that has died. */
+  readAgain(): void {
+    this.#readable = true;
+    this.wake();
+  }
+
+  /** Ends; answers what has not been written. */
+  async stop(): Promise<Pending[]> {
+    this.#stop.abort();
+    this.wake();
+    await this.#ended;
+    return this.#buffer;
+  }
+
+  async #run(): Promise<void> {
+    const { spill, onError } = this.#options;
+    await Promise.race([spill.opened, aborted(this.#stop.signal)]);
+    while (!this.#stop.signal.aborted) {
+      this.#wake = Promise.withResolvers<void>();
+      try {
+        await this.#turn();
+      } catch (error) {
+        onError(error instanceof Error ? error : new Error(String(error)));
+        await pause(retryMs, this.#stop.signal);
+      }
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const { hasRoom } = this.#options;
+    if (this.#readable && hasRoom()) await this.#read();
+    else if (this.#buffer.length === 0) await this.#wake.promise;
+    else if (hasRoom()) this.#pass();
+    else await this.#write();
+  }
+
+  /** Reads from the disk what comes next. */
+  async #read(): Promise<void> {
+    const { spill, send, onAdopted } = this.#options;
+    this.#readable = false;
+    this.#reading = true;
+    const entries = await spill.read(chunkEntries, chunkBytes).finally(() => {
+      this.#reading = false;
+    });
+    const own = Math.min(entries.length, this.#unread);
+    this.#unread -= own;
+    if (entries.length > own) onAdopted(entries.length - own);
+    if (entries.length > 0) this.#readable = true;
+    send(entries.map(pendingOf));
+  }
+
+  /** Nothing is on disk: what waits to be written need not go there. */
+  #pass(): void {
+    const { spill, hasRoom, send } = this.#options;
+    const place = spill.place();
+    let passed = 0;
+    while (passed < this.#buffer.length && hasRoom()) {
+      const chunk = this.#buffer.slice(passed, passed + chunkEntries);
+      passed += chunk.length;
+      for (const entry of chunk) entry.place = place;
+      send(chunk);
+    }
+    this.#remove(passed);
+  }
+
+  async #write(): Promise<void> {
+    const { spill } = this.#options;
+    let bytes = 0;
+    let end = 0;
+    for (let entry = this.#buffer[0]; entry && end < chunkEntries; entry = this.#buffer[end]) {
+      bytes += entry.bytes.length;
+      if (end > 0 && bytes > chunkBytes) break;
+      end += 1;
+    }
+    const chunk = this.#buffer.slice(0, end);
+    const written = await spill.append(chunk.map((entry) => entry.bytes));
+    this.#remove(written);
+    this.#unread += written;
+    if (written > 0) this.#readable = true;
+    if (written > 0) this.#options.onSpilled(chunk.slice(0, written));
+    if (written < chunk.length) await pause(retryMs, this.#stop.signal);
+  }
+
+  #remove(count: number): void {
+    for (const { bytes } of this.#buffer.splice(0, count)) this.#bytes -= bytes.length;
+  }
+}
+
+/** An entry read back. Whoever flushes waits for the disk to be empty, whatever its epoch. */
+function pendingOf(spilled: SpilledEntry): Pending {
+  const { bytes } = spilled;
+  const reader = new BinaryReader(bytes);
+  let id = "";
+  let teamId = "";
+  // Entries are written with their fields in order, so these come first.
+  for (let field = 0; reader.pos < reader.len && field < 2; ) {
+    const [number, wireType] = reader.tag();
+    field = number;
+    if (number === 1) id = reader.string();
+    else if (number === 2) teamId = reader.string();
+    else reader.skip(wireType);
+  }
+  return { id, teamId, bytes, epoch: 0, failures: 0, spilled };
+}

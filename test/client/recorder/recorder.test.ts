@@ -1,0 +1,208 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { EntryJson } from "../../../src/client/entry-json.ts";
+import {
+  createRecorder,
+  type RecorderOptions,
+} from "../../../src/client/recorder/create-recorder.ts";
+import { NotRecordedError } from "../../../src/client/recorder/recorder.ts";
+import { newId, startTestServer, type TestServer } from "../../support/server.ts";
+
+const cleanup = new AsyncDisposableStack();
+let server: TestServer;
+let teamId: `team-${string}`;
+let token: string;
+
+beforeAll(async () => {
+  server = cleanup.use(await startTestServer());
+});
+afterAll(() => cleanup.disposeAsync());
+beforeEach(async () => {
+  teamId = newId("team") as typeof teamId;
+  token = await server.jwt({ role: "service", sub: "billing", grants: ["read_admin"] });
+});
+
+const open = (options: Partial<RecorderOptions> = {}) =>
+  createRecorder({ baseUrl: server.url, token, ...options });
+
+/** The team's log, oldest first. */
+async function log(team: string = teamId) {
+  const { audit } = server.clients(await server.jwt({ role: "platform_admin" }));
+  return (await audit.list({ teamId: team, pageSize: 200 })).entries.toReversed();
+}
+
+describe("a recorder", () => {
+  test("records what it is given, in order and with all of it", async () => {
+    await using recorder = open();
+    for (let i = 0; i < 120; i++) {
+      recorder.record({ teamId, action: "step", metadata: { i } });
+    }
+    expect(await recorder.flush()).toBe(true);
+    const entries = await log();
+    expect(entries.map(({ metadata }) => metadata?.i)).toEqual(
+      Array.from({ length: 120 }, (_, i) => i),
+    );
+    expect(recorder.stats).toMatchObject({
+      taken: 120,
+      recorded: 120,
+      refused: {},
+      waiting: { entries: 0, bytes: 0 },
+    });
+  });
+
+  test("answers who waits with the entry as it was stored", async () => {
+    await using recorder = open();
+    const id = newId("log") as `log-${string}`;
+    const entry: EntryJson = await recorder.recordAndWait({
+      id,
+      teamId,
+      action: "create",
+      actor: { type: "user", id: newId("usr"), name: "Ada" },
+      resource: { type: "snapshot", id: "nightly" },
+    });
+    expect(entry).toMatchObject({
+      id,
+      teamId,
+      sequence: 1,
+      recorder: { type: "service", id: "billing" },
+      actor: { name: "Ada" },
+      scope: "team",
+      status: "success",
+      leafHash: expect.any(String),
+    });
+  });
+
+  test("tells of what the server refuses, once, and records the rest", async () => {
+    await using recorder = open();
+    const refused: unknown[] = [];
+    recorder.on("refused", (event) => refused.push(event));
+    recorder.record({ teamId, action: "first" });
+    recorder.record({ teamId, action: "Not An Action", resource: { type: "snapshot" } });
+    const alone = recorder.recordAndWait({ teamId, action: "also wrong!" });
+    recorder.record({ teamId, action: "last" });
+    await expect(alone).rejects.toMatchObject({ outcome: "refused", reason: "INVALID_FIELD" });
+    expect(await recorder.flush()).toBe(true);
+    expect((await log()).map(({ action }) => action)).toEqual(["first", "last"]);
+    expect(refused).toMatchObject([
+      {
+        reason: "INVALID_FIELD",
+        message: expect.stringContaining("action"),
+        entry: { action: "Not An Action", teamId, resourceType: "snapshot" },
+      },
+      { entry: { action: "also wrong!" } },
+    ]);
+    expect(recorder.stats.refused).toEqual({ INVALID_FIELD: 2 });
+  });
+
+  test("throws nothing into its caller, whatever it is given", async () => {
+    await using recorder = open();
+    recorder.on("refused", () => {
+      throw new Error("a listener of little use");
+    });
+    const hostile: unknown[] = [null, undefined, 7, "text", {}, [], { action: Symbol("s") }];
+    hostile.push(
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error("no");
+          },
+        },
+      ),
+    );
+    for (const entry of hostile) recorder.record(entry as never);
+    expect(recorder.stats.refused).toEqual({ UNENCODABLE: hostile.length });
+    recorder.record({ teamId, action: "still_there" });
+    expect(await recorder.flush()).toBe(true);
+    expect((await log()).map(({ action }) => action)).toEqual(["still_there"]);
+  });
+
+  test("drops what is recorded after it was closed, and says so", async () => {
+    const recorder = open();
+    recorder.record({ teamId, action: "before" });
+    const closed = recorder.close();
+    recorder.record({ teamId, action: "after" });
+    await expect(recorder.recordAndWait({ teamId, action: "after" })).rejects.toBeInstanceOf(
+      NotRecordedError,
+    );
+    await closed;
+    expect((await log()).map(({ action }) => action)).toEqual(["before"]);
+    expect(recorder.stats).toMatchObject({ recorded: 1, dropped: { closed: 2 } });
+  });
+
+  test("records an id once, however often it is given", async () => {
+    await using recorder = open();
+    const entry = {
+      id: newId("log") as `log-${string}`,
+      teamId,
+      action: "create",
+      occurTime: new Date(0),
+    };
+    const both = await Promise.all([recorder.recordAndWait(entry), recorder.recordAndWait(entry)]);
+    expect(both.map(({ sequence }) => sequence)).toEqual([1, 1]);
+    expect(await log()).toHaveLength(1);
+  });
+});
+
+describe("with the server away", () => {
+  const away = () => open({ baseUrl: "http://127.0.0.1:1", backoff: { baseMs: 5, maxMs: 20 } });
+
+  test("a flush ends when its time is up, and what waits is counted when the recorder closes", async () => {
+    const recorder = away();
+    const unreachable: unknown[] = [];
+    recorder.on("unreachable", (event) => unreachable.push(event));
+    const dropped: unknown[] = [];
+    recorder.on("dropped", (event) => dropped.push(event));
+    for (let i = 0; i < 3; i++) recorder.record({ teamId, action: "lost" });
+    expect(await recorder.flush({ timeoutMs: 100 })).toBe(false);
+    expect(recorder.stats.waiting.entries).toBe(3);
+    await recorder.close({ timeoutMs: 10 });
+    expect(recorder.stats).toMatchObject({ waiting: { entries: 0 }, dropped: { exit: 3 } });
+    expect(dropped).toEqual([{ reason: "exit", entries: 3 }]);
+    expect(unreachable[0]).toMatchObject({ failures: 1, error: expect.any(Error) });
+  });
+
+  test("who waits for an entry hears when the time is up that it may yet be recorded", async () => {
+    const recorder = away();
+    const waiting = recorder.recordAndWait({ teamId, action: "late" }, { timeoutMs: 20 });
+    await expect(waiting).rejects.toMatchObject({ outcome: "unknown", reason: "time" });
+    await recorder.close({ timeoutMs: 1 });
+  });
+});
+
+test("what memory has no room for is dropped, newest first, and the log is told once there is room again", async () => {
+  let down = true;
+  await using recorder = open({
+    maxEntries: 10,
+    backoff: { baseMs: 5, maxMs: 20 },
+    token: () => (down ? "not a token" : token),
+  });
+  for (let i = 0; i < 25; i++) recorder.record({ teamId, action: "step", metadata: { i } });
+  expect(recorder.stats).toMatchObject({ waiting: { entries: 10 }, dropped: { overflow: 15 } });
+  down = false;
+  await expect.poll(async () => (await log()).length).toBe(11);
+  const entries = await log();
+  expect(entries.slice(0, 10).map(({ metadata }) => metadata?.i)).toEqual([
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+  ]);
+  expect(entries[10]).toMatchObject({
+    action: "audit.entries_dropped",
+    metadata: { entries: 15, reasons: { overflow: 15 } },
+  });
+});
+
+test("without a server's address it does nothing, and who must know is told so", async () => {
+  await using recorder = createRecorder({ baseUrl: undefined });
+  recorder.record({ action: "create" });
+  expect(await recorder.flush()).toBe(true);
+  await expect(recorder.recordAndWait({ action: "create" })).rejects.toMatchObject({
+    outcome: "dropped",
+    reason: "not_configured",
+  });
+});
+
+test("options that cannot be meant are refused at once", () => {
+  expect(() => open({ maxEntries: 0 })).toThrow(/maxEntries/);
+  expect(() => open({ maxBytes: Number.NaN })).toThrow(/maxBytes/);
+  expect(() => open({ baseUrl: `not a url ${randomUUID()}` })).toThrow(TypeError);
+});

@@ -1,0 +1,56 @@
+import { expect, test } from "vitest";
+import { openTexts, segmentsBelow, spillDirectory, textOf, texts } from "./directories.ts";
+
+const bytes = (...given: string[]) => given.map((text) => Buffer.from(text));
+
+test("what is left at a place is found before what was appended since, and behind what came earlier", async () => {
+  const directory = spillDirectory();
+  const first = await openTexts(directory);
+  const beginning = first.spill.place();
+  await first.append("b1", "b2");
+  const middle = first.spill.place();
+  expect(first.spill.place()).toBe(middle);
+  await first.append("d1");
+  await first.spill.append(bytes("a1", "a2"), beginning);
+  await first.spill.append(bytes("c1"), middle);
+  expect(first.spill.appendSync(bytes("e1"))).toBe(1);
+  expect(first.spill.appendSync(bytes("c2"), middle)).toBe(1);
+  expect(first.spill.appendSync(bytes("a3"), beginning)).toBe(1);
+  await first.spill.close();
+
+  const second = await openTexts(directory);
+  const found = ["a1", "a2", "a3", "b1", "b2", "c1", "c2", "d1", "e1"];
+  expect(await second.drain()).toEqual(found);
+  expect(second).toMatchObject({ damaged: 0, errors: [] });
+  await second.spill.close();
+  expect(segmentsBelow(directory)).toEqual([]);
+});
+
+test("a place has room for more than a segment, and reading goes on behind it", async () => {
+  const directory = spillDirectory();
+  const first = await openTexts(directory, { segmentBytes: 300 });
+  const beginning = first.spill.place();
+  await first.append(...texts("late", 40));
+  expect(await first.spill.append(bytes(...texts("early", 60)), beginning)).toBe(60);
+  await first.append(...texts("last", 20));
+  await first.spill.close();
+  const second = await openTexts(directory);
+  const found = [...texts("early", 60), ...texts("late", 40), ...texts("last", 20)];
+  expect(await second.drain()).toEqual(found);
+  expect(second).toMatchObject({ damaged: 0, errors: [] });
+  await second.spill.close();
+});
+
+test("a place of a process that has read on does not bring back what it has settled", async () => {
+  const directory = spillDirectory();
+  const first = await openTexts(directory);
+  await first.append("gone 1", "gone 2");
+  expect(await first.drain()).toEqual(["gone 1", "gone 2"]);
+  const place = first.spill.place();
+  await first.append("kept 2");
+  await first.spill.append(bytes("kept 1"), place);
+  await first.spill.close();
+  const second = await openTexts(directory);
+  expect((await second.spill.read(10, 1e6)).map(textOf)).toEqual(["kept 1", "kept 2"]);
+  await second.spill.close();
+});
