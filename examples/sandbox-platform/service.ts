@@ -74,7 +74,7 @@ export function createService(
     if (caller === undefined) return end(response, 401, "who are you?");
     if (route === undefined) return end(response, 404, "there is nothing here");
     try {
-      const hasBody = request.headers["content-type"] === "application/json";
+      const hasBody = request.headers["content-type"]?.startsWith("application/json");
       const body = hasBody ? await json(request) : undefined;
       end(response, 200, route(decodeURIComponent(id), body, caller) ?? null);
     } catch (error) {

@@ -19,6 +19,9 @@ export function backoffMs(failures: number, options: BackoffOptions): number {
   return (options.random ?? Math.random)() * ceiling;
 }
 
+/** The longest that a timer can be set for, some 25 days: one set for longer ends at once. */
+export const longestTimerMs = 2 ** 31 - 1;
+
 /** Waits; resolves early, never rejects, when the signal is aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -1,5 +1,5 @@
 /** The client of a program that runs on Node: one HTTP/2 connection for all calls. */
-import type { Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { type AuditCalls, auditCalls } from "./audit-calls.ts";
 import { type AuditClientOptions, checkedBaseUrl, checkOptions } from "./client-options.ts";
@@ -10,8 +10,8 @@ export type { AuditClientOptions } from "./client-options.ts";
 /** A client. */
 export interface AuditClient extends AuditCalls, Disposable {
   /**
-   * Closes the connection; calls and streams still open fail with CANCELED. Leaves a transport that was
-   * given alone.
+   * Closes the connection. Calls still open fail with CANCELED; later ones, and a tail that would connect
+   * again, with FAILED_PRECONDITION. Leaves a transport that was given alone.
    */
   close(): void;
 }
@@ -40,12 +40,22 @@ function connection(options: AuditClientOptions): { transport: Transport; close:
     pingIntervalMs: 10_000,
     pingTimeoutMs: 5_000,
   });
+  let closed = false;
+  // The session manager would connect again, and nobody would close that.
+  const refuseIfClosed: Interceptor = (next) => async (request) => {
+    if (closed) throw new ConnectError("the client is closed", Code.FailedPrecondition);
+    return await next(request);
+  };
   const transport = createConnectTransport({
     baseUrl,
     httpVersion: "2",
     sessionManager,
     readMaxBytes,
-    interceptors: [...(options.interceptors ?? [])],
+    interceptors: [...(options.interceptors ?? []), refuseIfClosed],
   });
-  return { transport, close: () => sessionManager.abort() };
+  const close = () => {
+    closed = true;
+    sessionManager.abort();
+  };
+  return { transport, close };
 }

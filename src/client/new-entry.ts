@@ -19,9 +19,9 @@ export interface NewActor {
    * At most 256 bytes. Required for users (`usr-{uuid}`), API keys (`key-{uuid}`) and services; the
    * system's is `system`, and someone anonymous needs none.
    */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** A name for people to read, at most 256 bytes. Can be erased, unlike the id. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** What it was done to. */
@@ -29,21 +29,21 @@ export interface NewResource {
   /** Lower-case words, `_` inside, `.` between; at most 256 bytes. Example: `sandbox` */
   readonly type: string;
   /** At most 256 bytes; with its prefix if the type is registered. Example: `sb-2f8a3c1e-…` */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** A name for people to read, at most 256 bytes. */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /** The request in which it happened. */
 export interface NewRequestContext {
   /** IPv4 or IPv6, without zone or prefix length. */
-  readonly ipAddress?: string;
+  readonly ipAddress?: string | undefined;
   /** At most 1 KiB. */
-  readonly userAgent?: string;
+  readonly userAgent?: string | undefined;
   /** At most 256 bytes. */
-  readonly requestId?: string;
+  readonly requestId?: string | undefined;
   /** At most 256 bytes. */
-  readonly traceId?: string;
+  readonly traceId?: string | undefined;
 }
 
 /**
@@ -52,21 +52,21 @@ export interface NewRequestContext {
  * team and the actor with those of the credential.
  */
 export interface NewEntry {
-  readonly id?: EntryIdText;
-  readonly teamId?: TeamIdText;
+  readonly id?: EntryIdText | undefined;
+  readonly teamId?: TeamIdText | undefined;
   /** Lower-case words, `_` inside a word, `.` between words; at most 256 bytes. Example: `role_update` */
   readonly action: string;
-  readonly actor?: NewActor;
-  readonly resource?: NewResource;
+  readonly actor?: NewActor | undefined;
+  readonly resource?: NewResource | undefined;
   /** `team` unless given. */
-  readonly scope?: ScopeWord;
+  readonly scope?: ScopeWord | undefined;
   /** `success` unless given. */
-  readonly status?: StatusWord;
+  readonly status?: StatusWord | undefined;
   /**
    * Anything else worth knowing, small and never secret: at most 32 KiB as JSON and 16 levels deep.
    * Values that JSON does not have become text or are left out.
    */
-  readonly metadata?: Readonly<Record<string, unknown>>;
-  readonly context?: NewRequestContext;
-  readonly occurTime?: Date;
+  readonly metadata?: object | undefined;
+  readonly context?: NewRequestContext | undefined;
+  readonly occurTime?: Date | undefined;
 }

@@ -1,5 +1,5 @@
 /** Trying again what a new connection can mend. */
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { type BackoffOptions, backoffMs, pause } from "./backoff.ts";
@@ -82,8 +82,12 @@ export async function retrying<T>(call: () => Promise<T>, options: RetryOptions)
   }
 }
 
-/** The delay that the server asks for, in milliseconds, at most 60 s; 0 if it asks for none. */
+/** The delay that the server asks for, as {@link grantedDelayMs}. */
 export function requestedDelayMs(error: ConnectError): number {
-  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
+  return grantedDelayMs(error.findDetails(RetryInfoSchema)[0]?.retryDelay);
+}
+
+/** A delay that a server asks for, in milliseconds, at most 60 s; 0 if it asks for none. */
+export function grantedDelayMs(delay: Duration | undefined): number {
   return delay ? Math.min(durationMs(delay), maxRetryDelayMs) : 0;
 }

@@ -263,6 +263,20 @@ describe("tail", () => {
   });
 });
 
+describe("a client that was closed", () => {
+  it("connects no more, and its tails end with an error", async () => {
+    fake.append({});
+    const client = connect();
+    const entries = client.tail({ last: 1 });
+    expect((await entries.next()).value).toMatchObject({ sequence: 1 });
+    client.close();
+    const closed = { code: Code.FailedPrecondition, rawMessage: "the client is closed" };
+    await expect(entries.next()).rejects.toMatchObject(closed);
+    await expect(client.get({ sequence: 1 })).rejects.toMatchObject(closed);
+    expect(fake.streamRequests).toHaveLength(1);
+  });
+});
+
 describe("the credential", () => {
   it("is a token or an API key, without what surrounds it", async () => {
     await connect({ token: ` ${TOKEN}\n` })

@@ -61,7 +61,7 @@ async function call(method: string, path: string, body?: unknown, token = "ada")
     headers: {
       authorization: `Bearer ${token}`,
       "x-request-id": "r-1",
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(body === undefined ? {} : { "content-type": "application/json; charset=utf-8" }),
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });

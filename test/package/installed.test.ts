@@ -135,6 +135,22 @@ describe("the package, installed", () => {
     await typecheck("page.ts", page);
   });
 
+  test("has a README whose examples compile with strict settings", async () => {
+    const readme = await readFile(join(installed.directory, "README.md"), "utf8");
+    const examples = Array.from(
+      readme.matchAll(/^```ts\n([\s\S]*?)^```/gm),
+      ([, code = ""]) => code,
+    );
+    expect(examples).toHaveLength(2);
+    const types = { typeRoots: [join(root, "node_modules/@types")], types: ["node"] };
+    const strict = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true };
+    for (const example of examples) {
+      await writeFile(join(installed.project, "readme.ts"), example);
+      const options = { ...types, ...strict, noEmit: true };
+      await typecheck("readme.ts", { ...options, module: "nodenext", target: "esnext" });
+    }
+  });
+
   async function typecheck(file: string, compilerOptions: object): Promise<void> {
     const config = join(installed.project, "tsconfig.json");
     await writeFile(config, JSON.stringify({ compilerOptions, files: [file] }));
@@ -186,7 +202,7 @@ describe("the web part", () => {
     expect([...packages].filter((name) => /^node:|connect-node/.test(name))).toEqual([]);
     for (const path of modules) {
       const text = await readFile(join(installed.directory, path), "utf8");
-      const code = text.replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");
+      const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
       expect([path, /\b(?:Buffer|process|setImmediate|__dirname)\b\s*[.(]/.exec(code)]).toEqual([
         path,
         null,

@@ -1,17 +1,13 @@
 /** Who acts, in which team and in which request: known where a request begins, and from there on. */
-import type { NewActor, TeamIdText } from "../new-entry.ts";
+import type { NewActor, NewRequestContext, TeamIdText } from "../new-entry.ts";
 import { currentState, type NewAuditContext, newState, runIn, setState } from "./context-state.ts";
 import { warnOnce } from "./context-warning.ts";
 import { surroundings } from "./surroundings.ts";
 
 /** What an entry recorded here would be given. Plain values, fit to be handed on, as with a job. */
-export interface AuditContext {
-  readonly actor?: NewActor;
-  readonly teamId?: TeamIdText;
-  readonly requestId?: string;
-  readonly traceId?: string;
-  readonly ipAddress?: string;
-  readonly userAgent?: string;
+export interface AuditContext extends NewRequestContext {
+  readonly actor?: NewActor | undefined;
+  readonly teamId?: TeamIdText | undefined;
 }
 
 /**
@@ -54,9 +50,5 @@ export function setAuditContext(context: NewAuditContext): boolean {
 export function currentAuditContext(): AuditContext | undefined {
   const { actor, teamId, context } = surroundings();
   if (actor === undefined && teamId === undefined && context === undefined) return undefined;
-  return {
-    ...(actor === undefined ? undefined : { actor }),
-    ...(teamId === undefined ? undefined : { teamId }),
-    ...context,
-  };
+  return { actor, teamId, ...context };
 }

@@ -101,17 +101,17 @@ function either<Value extends NewActor | TeamIdText>(
 
 function fittingRequest(context: NewAuditContext): NewRequestContext | undefined {
   const { requestId, traceId, ipAddress, userAgent } = context;
-  const fitting: { -readonly [Name in keyof NewRequestContext]: NewRequestContext[Name] } = {};
   const address = plainAddress(ipAddress);
-  if (address !== undefined) fitting.ipAddress = address;
-  else if (ipAddress) warnOnce("ANNALS_CONTEXT_ADDRESS", "an audit context's address is none");
-  const agent = fittingText(userAgent, entryLimits.userAgentBytes);
-  if (agent !== undefined) fitting.userAgent = agent;
-  const request = fittingText(requestId, entryLimits.textBytes);
-  if (request !== undefined) fitting.requestId = request;
-  const trace = fittingText(traceId, entryLimits.textBytes);
-  if (trace !== undefined) fitting.traceId = trace;
-  return Object.keys(fitting).length === 0 ? undefined : fitting;
+  if (ipAddress && !address) {
+    warnOnce("ANNALS_CONTEXT_ADDRESS", "an audit context's address is none");
+  }
+  const fitting = {
+    ipAddress: address,
+    userAgent: fittingText(userAgent, entryLimits.userAgentBytes),
+    requestId: fittingText(requestId, entryLimits.textBytes),
+    traceId: fittingText(traceId, entryLimits.textBytes),
+  };
+  return Object.values(fitting).some((value) => value !== undefined) ? fitting : undefined;
 }
 
 /** Each field of the first that it has, else of the second. */
@@ -120,14 +120,10 @@ function mergeRequest(
   second: NewRequestContext | undefined,
 ): NewRequestContext | undefined {
   if (first === undefined || second === undefined) return first ?? second;
-  const ipAddress = first.ipAddress ?? second.ipAddress;
-  const userAgent = first.userAgent ?? second.userAgent;
-  const requestId = first.requestId ?? second.requestId;
-  const traceId = first.traceId ?? second.traceId;
   return {
-    ...(ipAddress === undefined ? undefined : { ipAddress }),
-    ...(userAgent === undefined ? undefined : { userAgent }),
-    ...(requestId === undefined ? undefined : { requestId }),
-    ...(traceId === undefined ? undefined : { traceId }),
+    ipAddress: first.ipAddress ?? second.ipAddress,
+    userAgent: first.userAgent ?? second.userAgent,
+    requestId: first.requestId ?? second.requestId,
+    traceId: first.traceId ?? second.traceId,
   };
 }

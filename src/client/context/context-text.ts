@@ -1,7 +1,6 @@
 /** Text of requests, which anyone may have written, made fit to be recorded. */
 
 const control = /\p{Cc}/gu;
-const halfPair = /[\ud800-\udbff]$/;
 const encoder = new TextEncoder();
 
 /**
@@ -10,9 +9,12 @@ const encoder = new TextEncoder();
  */
 export function fittingText(value: unknown, maxBytes: number): string | undefined {
   if (typeof value !== "string") return undefined;
-  // It may be long, and at most so many code units fit. A pair of surrogates is not cut in two.
-  const start = value.slice(0, 2 * maxBytes).replace(halfPair, "");
-  const text = start.toWellFormed().replace(control, " ").trim();
+  // It may be long, and at most half of this fits.
+  const text = value
+    .slice(0, 2 * maxBytes)
+    .toWellFormed()
+    .replace(control, " ")
+    .trim();
   // No code unit makes more than three bytes.
   if (text.length * 3 <= maxBytes) return text === "" ? undefined : text;
   const { read } = encoder.encodeInto(text, new Uint8Array(maxBytes));

@@ -76,7 +76,5 @@ function ask(state: ContextState, name: "actor" | "teamId", type: "object" | "st
 
 /** Whether it is a promise, of whatever kind. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    value instanceof Promise || (value as { readonly then?: unknown } | null)?.then !== undefined
-  );
+  return (value as { readonly then?: unknown }).then !== undefined;
 }

@@ -139,5 +139,6 @@ function schemaMistake(schema: StandardSchema<unknown, object>): string | undefi
   }
   if (!(answer instanceof Promise)) return undefined;
   answer.catch(() => undefined);
-  return "must be a synchronous schema: record does not wait";
+  // zod also answers with a promise where a refinement throws.
+  return "must be a synchronous schema, and not throw for {}: record does not wait";
 }

@@ -22,7 +22,8 @@ export function checkMetadata(
     const answer: unknown = schema["~standard"].validate(input ?? {});
     if (answer instanceof Promise) {
       answer.catch(() => undefined);
-      return failed("its schema answers asynchronously");
+      // zod does so too where a refinement throws.
+      return failed("its schema answers asynchronously, or throws");
     }
     const { value, issues } = answer as { value?: unknown; issues?: readonly SchemaIssue[] };
     if (issues) return { fault: describe(issues, false), explanation: describe(issues, true) };

@@ -1,4 +1,4 @@
-import { statuses } from "../../log/entry.ts";
+import { actorTypes, statuses } from "../../log/entry.ts";
 import { amendedKey } from "./build-entry.ts";
 import type { CatalogueEvent } from "./catalogue-event.ts";
 import type { StandardSchema } from "./standard-schema.ts";
@@ -38,7 +38,7 @@ export function jsonSchemaOf(
         type: "object",
         required: ["type"],
         properties: {
-          type: { enum: ["user", "api_key", "service", "system", "anonymous"] },
+          type: { enum: [...actorTypes] },
           id: text,
           name: text,
         },

@@ -51,7 +51,7 @@ export function diff(before: unknown, after: unknown, options: DiffOptions = {})
     const found = new Found();
     const from = plainValue(before ?? {}, { maxValues });
     const to = plainValue(after ?? {}, { maxValues });
-    compare(from, to, [], root, found);
+    compare(from, to, undefined, root, found);
     return found.changes();
   } catch (error) {
     if (!(error instanceof TooManyValues)) throw error;
@@ -62,20 +62,20 @@ export function diff(before: unknown, after: unknown, options: DiffOptions = {})
 function compare(
   from: PlainValue | undefined,
   to: PlainValue | undefined,
-  path: readonly string[],
+  path: string | undefined,
   place: RedactionPlace | undefined,
   found: Found,
 ): void {
   if (place !== undefined && isObject(from) && isObject(to)) {
     for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
-      const inner = [...path, escapeKey(key)];
+      const inner = path === undefined ? escapeKey(key) : `${path}.${escapeKey(key)}`;
       compare(member(from, key), member(to, key), inner, place.at(key), found);
     }
   } else if (!areEqual(from, to)) {
-    found.add(path.join("."), {
+    found.add(path ?? "", () => ({
       ...(from === undefined ? undefined : { from: shown(from, place) }),
       ...(to === undefined ? undefined : { to: shown(to, place) }),
-    });
+    }));
   }
 }
 
@@ -85,14 +85,19 @@ class Found {
   #bytes = storedBytes({ [truncatedPath]: { to: "99999 more changes" } });
   #leftOut = 0;
 
-  add(path: string, change: Change): void {
-    const bytes = storedBytes({ [path]: { ...change } });
-    if (this.#bytes + bytes > maxBytes) {
-      this.#leftOut += 1;
-    } else {
-      this.#bytes += bytes;
-      this.#changes.push([path, change]);
+  add(path: string, tell: () => Change): void {
+    const room = maxBytes - this.#bytes;
+    // A path too long is not even put together: thousands may lie below the same long keys.
+    if (path.length <= room) {
+      const change = tell();
+      const bytes = storedBytes({ [path]: { ...change } });
+      if (bytes <= room) {
+        this.#bytes += bytes;
+        this.#changes.push([path, change]);
+        return;
+      }
     }
+    this.#leftOut += 1;
   }
 
   changes(): Changes {

@@ -20,9 +20,12 @@ export interface PlainOptions {
   readonly maxValues?: number;
   /** Where redaction begins; nothing is redacted unless given. */
   readonly place?: RedactionPlace | undefined;
-  /** Told of each note that stands for a value: at which path, and what was wrong with it. */
+  /** Told of the first ten notes that stand for values: at which path, and what was wrong there. */
   readonly onNote?: ((path: string, what: string) => void) | undefined;
 }
+
+/** Paths are long where much is too deep: to tell of all could take longer than everything else. */
+const maxNotes = 10;
 
 /** There is more than was to be copied. */
 export class TooManyValues extends Error {
@@ -44,6 +47,7 @@ export function plainValue(value: unknown, options: PlainOptions = {}): PlainVal
 class Copier {
   readonly #maxDepth: number;
   #left: number;
+  #notes = 0;
   readonly #onNote: PlainOptions["onNote"];
   readonly #ancestors: object[] = [];
   /** From the outermost ancestor to where the copier is. */
@@ -68,7 +72,8 @@ class Copier {
 
   /** Stands for a value. */
   #note(what: string): string {
-    this.#onNote?.(this.#path.join("."), what);
+    this.#notes += 1;
+    if (this.#notes <= maxNotes) this.#onNote?.(this.#path.join("."), what);
     return `[${what}]`;
   }
 
@@ -95,7 +100,7 @@ class Copier {
     if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
     if (this.#ancestors.includes(value)) return this.#note("circular");
     // A level may be two ancestors: what stands there, and what its toJSON answers.
-    if (this.#ancestors.length >= 2 * this.#maxDepth) return this.#note("too deep");
+    if (this.#ancestors.length > 2 * this.#maxDepth) return this.#note("too deep");
     this.#ancestors.push(value);
     try {
       if ("toJSON" in value && typeof value.toJSON === "function") {

@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { AuditEntrySchema } from "../../../gen/audit/v1/entry_pb.ts";
-import type { BackoffOptions } from "../backoff.ts";
+import { type BackoffOptions, longestTimerMs } from "../backoff.ts";
 import type { AuditClient } from "../client.ts";
 import { type Surroundings, surroundings } from "../context/surroundings.ts";
 import { type EntryJson, entryToJson } from "../entry-json.ts";
@@ -14,7 +14,7 @@ import { type EncodedEntry, encodeEntry } from "./encode-entry.ts";
 import { Epochs } from "./epochs.ts";
 import { Holes } from "./holes.ts";
 import { Lanes, type Pending } from "./lanes.ts";
-import { Overflow } from "./overflow.ts";
+import { Overflow, type Room } from "./overflow.ts";
 import { NotRecordedError, type Recorder, type WaitOptions } from "./recorder.ts";
 import { openSpill } from "./spill/open-spill.ts";
 import type { Spill, SpillPlace } from "./spill/spill.ts";
@@ -82,7 +82,7 @@ export class BufferedRecorder implements Recorder {
         recorded: (pending, entry) => {
           this.#tally.recorded += 1;
           this.#settle(pending);
-          this.#waiters.recorded(pending.id, () => entryToJson(entry));
+          if (entry !== undefined) this.#waiters.recorded(pending.id, () => entryToJson(entry));
         },
         refused: (pending, reason, message) => {
           this.#settle(pending);
@@ -103,7 +103,7 @@ export class BufferedRecorder implements Recorder {
       this.#overflow = new Overflow({
         spill: this.#spill,
         onError: (error) => this.#tell("spill_failed", { error }),
-        hasRoom: () => this.#hasRoom(),
+        room: () => this.#room(),
         send: (entries) => this.#send(entries),
         onSpilled: (entries) => {
           this.#tally.spilled += entries.length;
@@ -147,7 +147,7 @@ export class BufferedRecorder implements Recorder {
       const check = () => {
         if (done()) end(true);
       };
-      const timer = setTimeout(() => end(false), timeoutMs);
+      const timer = setTimeout(() => end(done()), Math.min(timeoutMs, longestTimerMs));
       this.#flushes.add(check);
     });
   }
@@ -235,14 +235,19 @@ export class BufferedRecorder implements Recorder {
     this.#delivery.wake();
   }
 
-  /** Whether less than half of memory is taken by what can be sent: the rest is for what is on its way to disk. */
-  #hasRoom(): boolean {
+  /** What is left of the half of memory for what can be sent; the other is for what is on its way to disk. */
+  #room(): Room {
     const { maxEntries, maxBytes } = this.#options;
     const waiting = this.#overflow?.waiting ?? { entries: 0, bytes: 0 };
-    return (
-      this.#held.entries - waiting.entries < maxEntries / 2 &&
-      this.#held.bytes - waiting.bytes < maxBytes / 2
-    );
+    return {
+      entries: Math.ceil(maxEntries / 2) - (this.#held.entries - waiting.entries),
+      bytes: Math.ceil(maxBytes / 2) - (this.#held.bytes - waiting.bytes),
+    };
+  }
+
+  #hasRoom(): boolean {
+    const { entries, bytes } = this.#room();
+    return entries > 0 && bytes > 0;
   }
 
   /** The entry is recorded or refused. */
@@ -321,6 +326,7 @@ export class BufferedRecorder implements Recorder {
         this.#tally.dropped.damaged += entries;
         this.#holes.add("", "damaged", entries);
         this.#tell("dropped", { reason: "damaged", entries });
+        this.#checkFlushes();
       },
     });
     void spill.opened.then(() => {
@@ -348,11 +354,11 @@ export class BufferedRecorder implements Recorder {
     this.#forgetExit();
   }
 
-  /** Nothing else keeps the process running. Once: what could not be sent by then is for `#abandon`. */
+  /** Nothing else keeps the process running. What could not be sent in that time is for `#abandon`. */
   async #finish(): Promise<void> {
     if (this.#finishing || this.#held.entries === 0) return;
     this.#finishing = true;
-    await this.flush({ timeoutMs: finishMs });
+    this.#finishing = !(await this.flush({ timeoutMs: finishMs }));
   }
 
   #abandon(): void {

@@ -13,29 +13,38 @@ export interface RecorderOptions extends Omit<AuditClientOptions, "baseUrl"> {
   /** The deadline of one call, in milliseconds; 10,000 unless given. A call is repeated until it succeeds. */
   readonly timeoutMs?: number | undefined;
   /** The most entries in memory; 10,000 unless given. */
-  readonly maxEntries?: number;
+  readonly maxEntries?: number | undefined;
   /** The most bytes of encoded entries in memory; 16 MiB unless given. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /**
    * Where entries wait for which memory has no room, and those that a process leaves behind when it ends
    * and the server is away. Processes may share it. Without it such entries are dropped and counted.
    */
   readonly spillDirectory?: string | undefined;
   /** The most bytes in that directory; 256 MiB unless given. */
-  readonly spillMaxBytes?: number;
+  readonly spillMaxBytes?: number | undefined;
   /** What never leaves the process; by default what has a secret's name, such as `password` or `token`. */
-  readonly redact?: RedactionOptions;
+  readonly redact?: RedactionOptions | undefined;
   /** Waits between calls: up to 100 ms after the first failure, up to 30 s at last. */
-  readonly backoff?: BackoffOptions;
+  readonly backoff?: BackoffOptions | undefined;
 }
+
+const names: ReadonlySet<string> = new Set<keyof RecorderOptions>([
+  ...(["baseUrl", "token", "apiKey", "transport", "interceptors", "timeoutMs", "redact"] as const),
+  ...(["maxEntries", "maxBytes", "spillDirectory", "spillMaxBytes", "backoff"] as const),
+]);
 
 /**
  * Creates a recorder. It connects with the first entry, and keeps no process from ending.
  *
  * @throws TypeError or RangeError for options that cannot be meant; what happens later never throws.
  */
-export function createRecorder(options: RecorderOptions): Recorder {
+export function createRecorder(options: RecorderOptions = {}): Recorder {
   const { baseUrl, transport } = options;
+  for (const name of Object.keys(options)) {
+    // A misspelt `spillDirectory` would be found out when it is too late.
+    if (!names.has(name)) throw new TypeError(`${name}: is not an option of createRecorder`);
+  }
   const limits = {
     maxEntries: positive("maxEntries", options.maxEntries ?? 10_000),
     maxBytes: positive("maxBytes", options.maxBytes ?? 16 * 1024 * 1024),

@@ -19,8 +19,8 @@ const maxFailures = 5;
 
 /** What delivery tells of. */
 export interface DeliveryListener {
-  /** `entry` is whole if {@link DeliveryOptions.wanted} asked for it. */
-  recorded(pending: Pending, entry: AuditEntry): void;
+  /** `entry` is there if {@link DeliveryOptions.wanted} asked for one of the batch. */
+  recorded(pending: Pending, entry: AuditEntry | undefined): void;
   refused(pending: Pending, reason: string, message: string): void;
   /** A call has been answered: there is room, and the server is there. */
   answered(): void;
@@ -94,11 +94,12 @@ export class Delivery {
 
   /** Sends a batch. Answers how long to wait if the call failed. */
   async #send(batch: readonly Pending[], failures: number): Promise<number | undefined> {
-    const { audit, timeoutMs, backoff, listener } = this.#options;
+    const { audit, timeoutMs, backoff, wanted, listener } = this.#options;
+    const acknowledgeOnly = !batch.some(({ id }) => wanted(id));
     let outcomes: readonly Outcome[];
     try {
       const options = { timeoutMs, signal: this.#stop.signal };
-      const { results } = await audit.recordBatch(this.#request(batch), options);
+      const { results } = await audit.recordBatch(this.#request(batch, acknowledgeOnly), options);
       if (results.length !== batch.length) {
         const what = `${results.length} results for ${batch.length} entries`;
         throw new ConnectError(`the server answered with ${what}`, Code.Unavailable);
@@ -123,11 +124,11 @@ export class Delivery {
       return retryInMs;
     }
     this.#maxEntries = requestLimits.batchEntries;
-    this.#settle(batch, outcomes);
+    this.#settle(batch, outcomes, acknowledgeOnly);
     return undefined;
   }
 
-  #settle(batch: readonly Pending[], outcomes: readonly Outcome[]): void {
+  #settle(batch: readonly Pending[], outcomes: readonly Outcome[], acknowledgeOnly: boolean): void {
     const { backoff, listener } = this.#options;
     const again: Pending[] = [];
     const delays = new Map<string, number>();
@@ -135,7 +136,7 @@ export class Delivery {
       const outcome = outcomes[i] ?? noOutcome;
       if (outcome.kind === "recorded") {
         this.#lanes.release(pending.teamId);
-        listener.recorded(pending, outcome.entry);
+        listener.recorded(pending, acknowledgeOnly ? undefined : outcome.entry);
       } else if (outcome.kind === "refused") {
         listener.refused(pending, outcome.reason, outcome.message);
       } else if (outcome.kind === "failed" && pending.failures + 1 >= maxFailures) {
@@ -156,12 +157,9 @@ export class Delivery {
   }
 
   /** The request: of encoded entries as they are, which saves decoding and encoding each again. */
-  #request(batch: readonly Pending[]): RecordBatchRequest {
-    const { binary, wanted } = this.#options;
-    const request = create(RecordBatchRequestSchema, {
-      acknowledgeOnly: !batch.some(({ id }) => wanted(id)),
-    });
-    if (binary) {
+  #request(batch: readonly Pending[], acknowledgeOnly: boolean): RecordBatchRequest {
+    const request = create(RecordBatchRequestSchema, { acknowledgeOnly });
+    if (this.#options.binary) {
       request.$unknown = batch.map(({ bytes }) => ({
         no: RecordBatchRequestSchema.field.entries.number,
         wireType: WireType.LengthDelimited,

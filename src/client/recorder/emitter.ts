@@ -29,6 +29,15 @@ export class Emitter<Events extends object> {
   }
 }
 
+/** What was thrown may be anything, even something that throws when it is looked at. */
+export function textOf(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return "what was thrown has no text";
+  }
+}
+
 function warnOf(name: PropertyKey, error: unknown): void {
-  process.emitWarning(`a listener of "${String(name)}" failed: ${String(error)}`, "AnnalsWarning");
+  process.emitWarning(`a listener of "${String(name)}" failed: ${textOf(error)}`, "AnnalsWarning");
 }

@@ -3,6 +3,7 @@ import type { Surroundings } from "../context/surroundings.ts";
 import { newEntryId } from "../entry-id.ts";
 import { type RedactedField, type Redaction, redacted } from "../metadata/redaction.ts";
 import type { NewEntry, NewRequestContext } from "../new-entry.ts";
+import { textOf } from "./emitter.ts";
 import { writeMetadata } from "./encode-metadata.ts";
 import { OutOfSpace, ReverseWriter } from "./reverse-writer.ts";
 
@@ -51,7 +52,7 @@ export function encodeEntry(
     const why =
       error instanceof OutOfSpace
         ? `it is larger than ${entryLimits.encodedBytes} bytes`
-        : `it cannot be read: ${errorText(error)}`;
+        : `it cannot be read: ${textOf(error)}`;
     throw new UnencodableError(why);
   } finally {
     free = writer;
@@ -69,7 +70,8 @@ function encode(to: Encoding, entry: NewEntry, around: Surroundings): EncodedEnt
   const { writer } = to;
   const { action } = entry;
   if (action === undefined) throw new UnencodableError("action: is required");
-  const id = optionalText("id", entry.id) ?? newEntryId();
+  // An empty one, too: the server would choose another each time that the entry is sent.
+  const id = optionalText("id", entry.id) || newEntryId();
   const teamId = optionalText("teamId", entry.teamId) ?? around.teamId ?? "";
   writeTime(to, entry.occurTime);
   writeContext(to, entry.context, around.context);
@@ -77,7 +79,8 @@ function encode(to: Encoding, entry: NewEntry, around: Surroundings): EncodedEnt
   writeWord(to, 9, "status", statusNumbers, entry.status);
   writeWord(to, 8, "scope", scopeNumbers, entry.scope);
   writeText(to, 7, "action", action);
-  const { resource, actor = around.actor } = entry;
+  const resource = entry.resource ?? undefined;
+  const actor = entry.actor ?? around.actor;
   if (resource !== undefined) {
     const start = writer.mark;
     writeName(to, 3, "resource.name", resource.name);
@@ -173,13 +176,4 @@ function writeWord(
     throw new UnencodableError(`${path}: must be one of ${Object.keys(numbers).join(", ")}`);
   }
   writer.varint(field, number);
-}
-
-/** What was thrown may be anything, even something that throws when it is looked at. */
-function errorText(error: unknown): string {
-  try {
-    return String(error);
-  } catch {
-    return "what was thrown has no text";
-  }
 }

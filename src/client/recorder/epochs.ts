@@ -31,7 +31,8 @@ export class Epochs {
 
   /** Whether something taken up to this epoch is unsettled. */
   has(epoch: number): boolean {
-    for (const each of this.#unsettled.keys()) if (each <= epoch) return true;
-    return false;
+    // They are in the order in which they began.
+    const first = this.#unsettled.keys().next().value;
+    return first !== undefined && first <= epoch;
   }
 }

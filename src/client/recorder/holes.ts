@@ -1,3 +1,4 @@
+import { parseTeamId } from "../../ids.ts";
 import type { NewEntry } from "../new-entry.ts";
 import type { DropReason } from "./stats.ts";
 
@@ -8,7 +9,10 @@ interface Hole {
   lastMs: number;
 }
 
-/** Holes of more teams than this are told of together, in the log of the credential's own team. */
+/**
+ * Holes of more teams than this are told of together, in the log of the credential's own team, as are those of
+ * what is no team.
+ */
 const maxTeams = 1_000;
 
 /** What was dropped and has not been told to the log yet. */
@@ -22,7 +26,7 @@ export class Holes {
   /** Counts entries that are lost. */
   add(teamId: string, reason: DropReason, entries = 1): void {
     const known = this.#byTeam.has(teamId) || this.#byTeam.size < maxTeams;
-    const key = known ? teamId : "";
+    const key = known && parseTeamId(teamId) !== undefined ? teamId : "";
     const now = Date.now();
     const hole = this.#byTeam.get(key) ?? {
       entries: 0,

@@ -1,11 +1,10 @@
 /** What a server's answer to a batch means for each of its entries. */
-import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { RecordResult } from "../../../gen/audit/v1/audit_service_pb.ts";
 import type { AuditEntry } from "../../../gen/audit/v1/entry_pb.ts";
 import { ErrorReasonSchema } from "../../../gen/audit/v1/error_reason_pb.ts";
 import { ErrorInfoSchema } from "../../../gen/google/rpc/error_details_pb.ts";
-import { requestedDelayMs } from "../retry.ts";
+import { grantedDelayMs, requestedDelayMs } from "../retry.ts";
 
 /** What became of one entry. */
 export type Outcome =
@@ -41,8 +40,9 @@ export function outcomeOf({ outcome }: RecordResult): Outcome {
   if (outcome.case === "entry") return { kind: "recorded", entry: outcome.value };
   if (outcome.case === undefined) return noOutcome;
   const { code, reason, message, fieldViolations, retryDelay } = outcome.value;
-  const delayMs = retryDelay === undefined ? 0 : durationMs(retryDelay);
-  if (retryDelay !== undefined || passing.has(code)) return { kind: "later", delayMs };
+  if (retryDelay !== undefined || passing.has(code)) {
+    return { kind: "later", delayMs: grantedDelayMs(retryDelay) };
+  }
   const told = {
     reason: ErrorReasonSchema.value[reason]?.localName ?? String(reason),
     message: fieldViolations.length

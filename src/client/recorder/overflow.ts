@@ -9,11 +9,17 @@ const chunkBytes = 1024 * 1024;
 /** How soon a disk without room is tried again. */
 const retryMs = 1_000;
 
+/** Room for entries; there is none if either is not above 0. */
+export interface Room {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
 /** What the overflow works for. */
 export interface OverflowOptions {
   readonly spill: Spill;
-  /** Whether memory has room for more to send. */
-  readonly hasRoom: () => boolean;
+  /** How much more to send memory has room for. */
+  readonly room: () => Room;
   /** Takes entries to be sent, in order. */
   readonly send: (entries: readonly Pending[]) => void;
   /** They are on disk, and no longer in memory. */
@@ -102,19 +108,24 @@ export class Overflow {
   }
 
   async #turn(): Promise<void> {
-    const { hasRoom } = this.#options;
-    if (this.#readable && hasRoom()) await this.#read();
+    const room = this.#options.room();
+    const hasRoom = room.entries > 0 && room.bytes > 0;
+    if (this.#readable && hasRoom) await this.#read(room);
     else if (this.#buffer.length === 0) await this.#wake.promise;
-    else if (hasRoom()) this.#pass();
+    else if (hasRoom) this.#pass(room);
     else await this.#write();
   }
 
   /** Reads from the disk what comes next. */
-  async #read(): Promise<void> {
+  async #read(room: Room): Promise<void> {
     const { spill, send, onAdopted } = this.#options;
     this.#readable = false;
     this.#reading = true;
-    const entries = await spill.read(chunkEntries, chunkBytes).finally(() => {
+    const most = {
+      entries: Math.min(chunkEntries, room.entries),
+      bytes: Math.min(chunkBytes, room.bytes),
+    };
+    const entries = await spill.read(most.entries, most.bytes).finally(() => {
       this.#reading = false;
     });
     const own = Math.min(entries.length, this.#unread);
@@ -125,35 +136,36 @@ export class Overflow {
   }
 
   /** Nothing is on disk: what waits to be written need not go there. */
-  #pass(): void {
-    const { spill, hasRoom, send } = this.#options;
+  #pass(room: Room): void {
+    const { spill, send } = this.#options;
     const place = spill.place();
-    let passed = 0;
-    while (passed < this.#buffer.length && hasRoom()) {
-      const chunk = this.#buffer.slice(passed, passed + chunkEntries);
-      passed += chunk.length;
-      for (const entry of chunk) entry.place = place;
-      send(chunk);
-    }
-    this.#remove(passed);
+    const chunk = this.#first(room);
+    for (const entry of chunk) entry.place = place;
+    this.#remove(chunk.length);
+    send(chunk);
   }
 
   async #write(): Promise<void> {
     const { spill } = this.#options;
-    let bytes = 0;
-    let end = 0;
-    for (let entry = this.#buffer[0]; entry && end < chunkEntries; entry = this.#buffer[end]) {
-      bytes += entry.bytes.length;
-      if (end > 0 && bytes > chunkBytes) break;
-      end += 1;
-    }
-    const chunk = this.#buffer.slice(0, end);
+    const chunk = this.#first({ entries: chunkEntries, bytes: chunkBytes });
     const written = await spill.append(chunk.map((entry) => entry.bytes));
     this.#remove(written);
     this.#unread += written;
     if (written > 0) this.#readable = true;
     if (written > 0) this.#options.onSpilled(chunk.slice(0, written));
     if (written < chunk.length) await pause(retryMs, this.#stop.signal);
+  }
+
+  /** As many of what waits to be written as fit, but one at least. */
+  #first(room: Room): Pending[] {
+    let bytes = 0;
+    let end = 0;
+    for (let entry = this.#buffer[0]; entry && end < room.entries; entry = this.#buffer[end]) {
+      bytes += entry.bytes.length;
+      if (end > 0 && bytes > room.bytes) break;
+      end += 1;
+    }
+    return this.#buffer.slice(0, end);
   }
 
   #remove(count: number): void {

@@ -20,12 +20,7 @@ export class ReverseWriter {
     this.#at = capacity;
   }
 
-  /** Bytes that still fit. */
-  get room(): number {
-    return this.#at;
-  }
-
-  /** Where the writer is, for `field` and `rewind`. */
+  /** Where the writer is, for `message`. */
   get mark(): number {
     return this.#at;
   }
@@ -33,11 +28,6 @@ export class ReverseWriter {
   /** Begins anew. */
   reset(): void {
     this.#at = this.#buffer.length;
-  }
-
-  /** Forgets what was written since the mark. */
-  rewind(mark: number): void {
-    this.#at = mark;
   }
 
   /** A field with text as its value. Lone surrogates become U+FFFD, as in any UTF-8. */

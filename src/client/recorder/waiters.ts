@@ -1,3 +1,4 @@
+import { longestTimerMs } from "../backoff.ts";
 import type { EntryJson } from "../entry-json.ts";
 import { NotRecordedError, type WaitOptions } from "./recorder.ts";
 
@@ -41,7 +42,7 @@ export class Waiters {
         const why = signal?.aborted ? "the wait was aborted" : `not known after ${timeoutMs} ms`;
         waiter.reject(new NotRecordedError("unknown", "time", `${why}: it may yet be recorded`));
       };
-      const timer = setTimeout(giveUp, timeoutMs);
+      const timer = setTimeout(giveUp, Math.min(timeoutMs, longestTimerMs));
       signal?.addEventListener("abort", giveUp);
       waiters.add(waiter);
       this.#byId.set(id, waiters);

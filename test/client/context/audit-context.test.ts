@@ -160,6 +160,46 @@ test("a function that itself records does not ask itself", () => {
   expect(calls).toBe(1);
 });
 
+test("a function may read the rest of the context, and what it records in contexts of its own does not ask it", () => {
+  let calls = 0;
+  const actor = () => {
+    calls += 1;
+    for (let round = 0; round < 2; round += 1) {
+      withAuditContext({ requestId: "own" }, () => expect(surroundings().actor).toBeUndefined());
+    }
+    return ada;
+  };
+  const teamOf = () => (currentAuditContext()?.actor === ada ? teamId : undefined);
+  withAuditContext({ actor, teamId: teamOf, requestId: "r" }, () => {
+    expect(surroundings().teamId).toBe(teamId);
+    expect(calls).toBe(1);
+    expect(currentAuditContext()).toEqual({ actor: ada, teamId, requestId: "r" });
+  });
+});
+
+test("a function that is set takes the place of the one before, however often", () => {
+  withAuditContext({ actor: () => ada }, () => {
+    for (let round = 0; round < 50_000; round += 1) setAuditContext({ actor: () => undefined });
+    expect(surroundings().actor).toBeUndefined();
+    setAuditContext({ actor: () => system });
+    setAuditContext({ teamId });
+    expect(currentAuditContext()).toEqual({ actor: system, teamId });
+  });
+  expect(warnings).toEqual([]);
+});
+
+test("an actor that cannot even be looked at is left out", () => {
+  const trap = () => {
+    throw new Error("trap");
+  };
+  const hostile = new Proxy({ type: "system" } as const, { get: trap, getPrototypeOf: trap });
+  for (const actor of [hostile, () => hostile]) {
+    withAuditContext({ actor, requestId: "r" }, () => {
+      expect(currentAuditContext()).toEqual({ requestId: "r" });
+    });
+  }
+});
+
 test("values that would have the entry refused are made to fit or left out", async () => {
   const hostile = {
     requestId: `${"é".repeat(200)}`,

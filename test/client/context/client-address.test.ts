@@ -76,6 +76,7 @@ test("Forwarded is read as RFC 7239 writes it", () => {
   expect(forwarded("for=192.0.2.60;proto=http;by=203.0.113.43")).toBe("192.0.2.60");
   expect(forwarded('for=1.1.1.1, For="[2001:db8:cafe::17]:4711"')).toBe("2001:db8:cafe::17");
   expect(forwarded('proto=https;host="a;for=6.6.6.6,b"; for="192.0.2.43:80"')).toBe("192.0.2.43");
+  expect(forwarded('for=192.0.2.43;host="a,b"')).toBe("192.0.2.43");
   expect(forwarded("for=unknown")).toBe("10.0.0.1");
   expect(forwarded("for=1.1.1.1;for=2.2.2.2")).toBe("10.0.0.1");
   expect(forwarded("proto=https")).toBe("10.0.0.1");

@@ -1,6 +1,7 @@
 import { once } from "node:events";
+import { createServer } from "node:http";
 import * as http2 from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import {
@@ -25,6 +26,7 @@ import {
 } from "../../../gen/audit/v1/audit_service_pb.ts";
 import {
   currentAuditContext,
+  setAuditContext,
   withAuditContext,
 } from "../../../src/client/context/audit-context.ts";
 import {
@@ -32,6 +34,7 @@ import {
   type ConnectRequest,
   socketAddressValues,
 } from "../../../src/client/context/connect-interceptor.ts";
+import { auditContextMiddleware } from "../../../src/client/context/middleware.ts";
 import type { RequestContextOptions } from "../../../src/client/context/request-context.ts";
 import { actorHere, hammerBlows, seenWhileWorking } from "./hammer.ts";
 
@@ -135,6 +138,61 @@ test("the context is read from the call, and the actor from whatever authenticat
     ipAddress: "203.0.113.9",
     traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
   });
+});
+
+test("what the middleware around the adapter has found stays", async () => {
+  const adapter = connectNodeAdapter({
+    routes: (router) => void router.service(AuditService, service),
+    interceptors: [auditContextInterceptor(byHeader)],
+    contextValues: socketAddressValues,
+  });
+  const audit = auditContextMiddleware({ trustedProxies: 1, requestIdHeader: "x-outer" });
+  const server = createServer((request, response) =>
+    audit(request, response, () => adapter(request, response)),
+  ).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const client = createClient(
+    AuditService,
+    createConnectTransport({ baseUrl, httpVersion: "1.1" }),
+  );
+  const headers = { "x-forwarded-for": "203.0.113.9", "x-outer": "r", "x-actor": "ada" };
+  const { cursor } = await client.record({}, { headers });
+  expect(JSON.parse(cursor)).toMatchObject({
+    actor: { type: "service", id: "ada" },
+    requestId: "r",
+    ipAddress: "203.0.113.9",
+  });
+});
+
+test("calls that follow one another on a connection share nothing", async () => {
+  const seen: unknown[] = [];
+  const adapter = connectNodeAdapter({
+    interceptors: [auditContextInterceptor()],
+    routes: (router) =>
+      void router.service(AuditService, {
+        async record() {
+          const call = seen.push(actorHere());
+          setAuditContext({ actor: { type: "service", id: `call-${call}` } });
+          await setTimeout(call === 1 ? 20 : 1);
+          return create(RecordResponseSchema);
+        },
+      }),
+  });
+  const server = createServer(adapter).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close().closeAllConnections());
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const call = (connection: string) =>
+    [
+      "POST /audit.v1.AuditService/Record HTTP/1.1",
+      `Host: a\r\nConnection: ${connection}`,
+      "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    ].join("\r\n");
+  socket.write([call("keep-alive"), call("keep-alive"), call("close")].join(""));
+  await socket.resume().toArray();
+  expect(seen).toEqual([undefined, undefined, undefined]);
 });
 
 test("the context of a caller in the same process is not the handler's", async () => {

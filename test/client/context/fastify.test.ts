@@ -1,5 +1,7 @@
+import { once } from "node:events";
+import { request as httpRequest } from "node:http";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { currentAuditContext } from "../../../src/client/context/audit-context.ts";
 import { auditContextPlugin } from "../../../src/client/context/fastify-plugin.ts";
 import type { NewActor } from "../../../src/client/new-entry.ts";
@@ -70,6 +72,48 @@ test("it reaches routes of other plugins, and knows whom later hooks have found"
     // Fastify's own: the same that is in its log.
     requestId: "req-1",
     userAgent: "test",
+  });
+});
+
+test("a client that leaves is noticed in the context", async () => {
+  const app = start();
+  await app.register(
+    auditContextPlugin<FastifyRequest>({ actor: ({ headers }) => actorOf(headers) }),
+  );
+  const closed = Promise.withResolvers<unknown>();
+  const read: unknown[] = [];
+  app.addContentTypeParser("text/odd", (_request, _payload, done) => done(null));
+  app.post("/", (request, reply) => {
+    request.raw.on("data", () => read.push(actorHere()));
+    reply.raw.on("close", () => closed.resolve(actorHere()));
+    reply.hijack();
+    reply.raw.writeHead(200).write("never ends");
+  });
+  const url = await app.listen({ port: 0, host: "127.0.0.1" });
+  const headers = { "x-actor": "leaver", "content-type": "text/odd" };
+  const request = httpRequest(url, { method: "POST", headers });
+  request.write("a");
+  await once(request, "response");
+  request.write("b");
+  await vi.waitUntil(() => read.length > 1);
+  request.on("error", () => undefined);
+  request.destroy();
+  expect(await closed.promise).toBe("leaver");
+  expect(new Set(read)).toEqual(new Set(["leaver"]));
+});
+
+test("registered again within a plugin, it adds to the request's context", async () => {
+  const app = start();
+  await app.register(auditContextPlugin({ requestIdHeader: "x-outer", trustedProxies: 1 }));
+  await app.register(async (inner) => {
+    await inner.register(auditContextPlugin({ actor: () => ({ type: "system" }) }));
+    inner.get("/", async () => currentAuditContext());
+  });
+  const headers = { "x-outer": "r", "x-forwarded-for": "203.0.113.9" };
+  expect((await app.inject({ url: "/", headers })).json()).toMatchObject({
+    actor: { type: "system" },
+    requestId: "r",
+    ipAddress: "203.0.113.9",
   });
 });
 

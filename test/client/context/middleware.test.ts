@@ -4,10 +4,11 @@ import {
   request as httpRequest,
   type IncomingMessage,
   type RequestListener,
+  type ServerResponse,
 } from "node:http";
 import * as http2 from "node:http2";
 import { type AddressInfo, connect } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import {
   currentAuditContext,
   setAuditContext,
@@ -77,6 +78,33 @@ test("a thousand requests at once never see one another's actor", async () => {
   const { wrong, fewest } = await hammer(url);
   expect(wrong).toEqual([]);
   expect(fewest).toBeGreaterThan(10);
+});
+
+test("a request that another one ends keeps its own context", async () => {
+  const audit = auditContextMiddleware({ actor: ({ headers }) => actorOf(headers) });
+  const ended = Promise.withResolvers<unknown>();
+  const seen: unknown[] = [];
+  const waiting: ServerResponse[] = [];
+  const url = await serve((request, response) =>
+    audit(request, response, () => {
+      response.on("own", () => seen.push(actorHere()));
+      // Within a request the context is the emitter's, as ever in Node.
+      withAuditContext({ actor: { type: "service", id: "job" } }, () => response.emit("own"));
+      if (waiting.length === 0) {
+        response.on("finish", () => ended.resolve(actorHere()));
+        waiting.push(response);
+      } else {
+        waiting[0]?.end("{}");
+        response.end("{}");
+      }
+    }),
+  );
+  const first = contextOf(url, { "x-actor": "first" });
+  await vi.waitUntil(() => waiting.length === 1);
+  await contextOf(url, { "x-actor": "second" });
+  await first;
+  expect(await ended.promise).toBe("first");
+  expect(seen).toEqual(["job", "job"]);
 });
 
 test("requests that follow one another on a connection share nothing", async () => {
@@ -173,6 +201,28 @@ test("mounted twice, it adds to the request's context", async () => {
     actor: { type: "system" },
     requestId: "r",
   });
+});
+
+test("mounted twice, the id that was made and the client that was found stay", async () => {
+  const outer = auditContextMiddleware({ trustedProxies: 1 });
+  const serveInner = (options: RequestContextOptions<IncomingMessage>) => {
+    const inner = auditContextMiddleware(options);
+    return serve((request, response) =>
+      outer(request, response, () => {
+        const before = currentAuditContext();
+        inner(request, response, () =>
+          response.end(JSON.stringify([before, currentAuditContext()])),
+        );
+      }),
+    );
+  };
+  const headers = { "x-forwarded-for": "203.0.113.9" };
+  const [before, after] = (await contextOf(await serveInner({}), headers)) as unknown[];
+  expect(before).toMatchObject({ ipAddress: "203.0.113.9", requestId: expect.any(String) });
+  expect(after).toEqual(before);
+  // Told itself whom to believe, it believes nobody else.
+  const told = (await contextOf(await serveInner({ trustedProxies: [] }), headers)) as unknown[];
+  expect(told[1]).toMatchObject({ ipAddress: "127.0.0.1" });
 });
 
 test("callbacks that throw leave the request alone", async () => {

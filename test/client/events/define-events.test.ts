@@ -195,7 +195,13 @@ describe("metadata that is wrong", () => {
     let calls = 0;
     const late = schema(() => (calls++ === 0 ? { value: {} } : Promise.reject(new Error("late"))));
     const { metadata } = recordedBy(late, { a: 1 });
-    expect(metadata).toEqual({ amended: "metadata: its schema answers asynchronously" });
+    expect(metadata).toEqual({ amended: "metadata: its schema answers asynchronously, or throws" });
+  });
+
+  it("is noted when a refinement throws, which zod answers asynchronously", () => {
+    const broken = z.object({ a: z.string() }).refine(() => fail("a broken refinement"));
+    const { metadata } = recordedBy(broken, { a: "b" });
+    expect(metadata).toEqual({ amended: expect.stringContaining("or throws") });
   });
 
   it("is noted when it cannot be read", () => {

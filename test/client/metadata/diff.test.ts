@@ -48,6 +48,13 @@ test("dots and stars that are part of a key are told apart", () => {
   });
 });
 
+test("keys that every object inherits are told only of those that have them", () => {
+  expect(diff({}, { constructor: "a", toString: 1 })).toEqual({
+    constructor: { to: "a" },
+    toString: { to: 1 },
+  });
+});
+
 test("values are compared as JSON has them", () => {
   const date = new Date(0);
   expect(diff({ at: date, n: 1n, u: undefined }, { at: new Date(0), n: 1n })).toEqual({});
@@ -97,12 +104,30 @@ test("a long text is cut, a large value told by its size, and both say so", () =
   expect(changes.list).toEqual({ from: [], to: "[6002 bytes]" });
 });
 
+test("a text is not cut within a character", () => {
+  for (const start of ["", "x"]) {
+    const { text } = diff({}, { text: start + "😀".repeat(3_000) });
+    expect(text?.to).toMatch(/… \[1200\d bytes\]$/);
+    expect(String(text?.to).isWellFormed()).toBe(true);
+  }
+});
+
 test("of too many changes the first are told, and how many are left out", () => {
   const after = Object.fromEntries(Array.from({ length: 5_000 }, (_none, at) => [`key-${at}`, at]));
   const changes = diff({}, after);
   const told = Object.keys(changes).length - 1;
   expect(told).toBeGreaterThan(200);
   expect(changes["[truncated]"]).toEqual({ to: `${5_000 - told} more changes` });
+});
+
+test("thousands of changes below long keys are not spelt out", () => {
+  const key = "k".repeat(100_000);
+  let after: unknown = Object.fromEntries(Array.from({ length: 15_000 }, (_none, at) => [at, at]));
+  for (let level = 0; level < 50; level += 1) after = { [key]: after };
+  let before: unknown = {};
+  for (let level = 0; level < 50; level += 1) before = { [key]: before };
+  // Spelt out, their paths would be 75 GB.
+  expect(diff(before, after)).toEqual({ "[truncated]": { to: "15000 more changes" } });
 });
 
 test("what is too much to compare is not compared", () => {

@@ -18,6 +18,7 @@ test.each([
   ...["client_secret", "clientSecret", "clientsecret", "Secrets", "secretAccessKey"],
   ...["Authorization", "proxy-authorization", "Set-Cookie", "cookies", "cookieJar"],
   ...["credential", "credentials", "awsCredentials", "apiKey", "APIKey", "api_key", "X-API-Key"],
+  ...["PGPASSWORD", "refreshtoken", "secretkey", "ｐａｓｓｗｏｒｄ"],
   ...["apikeys", "api_keys", "privateKey", "private_key_pem", "PRIVATE KEY", "OAuth2Token", "jwt"],
 ])("%s names a secret", (key) => {
   expect(isSecret(key)).toBe(true);
@@ -56,6 +57,14 @@ test("words of one's own are found in every notation", () => {
     expect(isOwn(key)).toBe(true);
   }
   for (const key of ["ibanez", "id", "tax", "password"]) expect(isOwn(key)).toBe(false);
+});
+
+test("words of one's own may be many, and composed in either way", () => {
+  const isOwn = compileKeyWords(["one time pass code hash", "contraseña"]);
+  for (const key of ["oneTimePassCodeHash", "one-time-pass-code-hash", "contrasen\u0303a"]) {
+    expect(isOwn(key)).toBe(true);
+  }
+  expect(isOwn("oneTimePassCode")).toBe(false);
 });
 
 test("words of other scripts are found too", () => {

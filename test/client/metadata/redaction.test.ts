@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { plainValue } from "../../../src/client/metadata/plain-value.ts";
@@ -87,6 +89,38 @@ test("exceptions keep what has a word, and only that", () => {
     deep: [{ token_count: 9 }],
     a: { token_count: gone },
   });
+});
+
+test("an exception brings nothing out of a secret, also in a key with dots", () => {
+  const rules = compileRedaction({ keep: ["**.count", "usage.token"] });
+  const value = { "dbPassword.count": 1, "x.count": 2, "usage.token": 3, "usage.token.count": 4 };
+  expect(redact(value, rules)).toEqual({ ...value, "dbPassword.count": gone });
+});
+
+test("levels are counted as JSON has them, whatever toJSON answers", () => {
+  class Level {
+    readonly below: unknown;
+    constructor(below: unknown) {
+      this.below = below;
+    }
+    toJSON() {
+      return { below: this.below };
+    }
+  }
+  let value: unknown = new Date(0);
+  for (let level = 0; level < 16; level += 1) value = new Level(value);
+  const copy = JSON.stringify(plainValue(value, { maxDepth: 16 }));
+  expect(copy).toBe(JSON.stringify(value));
+  expect(JSON.stringify(plainValue([value], { maxDepth: 16 }))).toContain("[too deep]");
+  const endless = { toJSON: () => ({ ...endless }) };
+  expect(plainValue({ endless })).toEqual({ endless: "[too deep]" });
+});
+
+test("of notes without end the first ten are told", () => {
+  const told: string[] = [];
+  const value = { list: Array.from({ length: 1_000 }, () => [{}]) };
+  plainValue(value, { maxDepth: 2, onNote: (path, what) => told.push(`${path}: ${what}`) });
+  expect(told).toEqual(Array.from({ length: 10 }, (_none, at) => `list.${at}: too deep`));
 });
 
 test("names and request are reached by paths that name their part", () => {
@@ -252,11 +286,26 @@ test("property: without rules a copy is what JSON makes of it", () => {
 });
 
 test("keys made of data do not fill the memory, and stay judged rightly", () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const heapBytes = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
   const redaction = compileRedaction({ paths: ["**.ssn"] });
-  for (let round = 0; round < 50_000; round += 1) {
-    const place = redaction.root.at(`key-${round}`);
+  const before = heapBytes();
+  for (let round = 0; round < 50_100; round += 1) {
+    // Of memory of its own: padStart would share the padding.
+    const key = Buffer.alloc(round < 50_000 ? 200 : 100_000, `key-${round} `).toString();
+    const place = redaction.root.at(key);
     expect(place?.at("ssn")).toBeUndefined();
     expect(place?.at("ok")).toBeDefined();
   }
+  // Kept, the short keys and the long ones would be 10 MB each at least.
+  expect(heapBytes() - before).toBeLessThan(6_000_000);
   expect(redaction.root.at("token")).toBeUndefined();
+});
+
+test("minus zero is zero, as in JSON", () => {
+  expect(plainValue([-0])).toEqual([0]);
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AuditEntrySchema } from "../../../gen/audit/v1/entry_pb.ts";
 import { compileRedaction } from "../../../src/client/metadata/redaction.ts";
-import type { NewEntry } from "../../../src/client/new-entry.ts";
+import type { NewEntry, NewResource } from "../../../src/client/new-entry.ts";
 import { encodeEntry, UnencodableError } from "../../../src/client/recorder/encode-entry.ts";
 import { actorTypes, scopes, statuses } from "../../../src/client/words.ts";
 
@@ -24,6 +24,9 @@ const decoded = (entry: NewEntry, around = {}) => {
 };
 const metadataOf = (metadata: unknown) =>
   decoded({ action: "a", metadata: metadata as NonNullable<NewEntry["metadata"]> }).metadata;
+
+/** As the generators here make it: nothing is undefined. */
+type Filled<T> = { [Name in keyof T]: Exclude<T[Name], undefined> };
 
 const text = fc.string({ unit: "grapheme", maxLength: 200 });
 const some = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
@@ -64,13 +67,16 @@ describe("an entry is encoded", () => {
           teamId: entry.teamId ?? "",
           action: entry.action,
           ...(actor && {
-            actor: { ...actor, type: actorTypes.value(actor.type) },
+            actor: { ...(actor as Filled<typeof actor>), type: actorTypes.value(actor.type) },
           }),
-          ...(entry.resource && { resource: entry.resource }),
+          ...(entry.resource && { resource: entry.resource as Filled<NewResource> }),
           scope: scopes.value(scope),
           status: statuses.value(status),
           ...(entry.metadata && { metadata: entry.metadata as JsonObject }),
-          ...(context && Object.values(context).some(Boolean) && { context }),
+          ...(context &&
+            Object.values(context).some(Boolean) && {
+              context: context as Filled<typeof context>,
+            }),
           occurTime: timestampFromMs(occurTime.getTime()),
         });
         const expected = toBinary(AuditEntrySchema, message);

@@ -1,4 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { EntryJson } from "../../../src/client/entry-json.ts";
 import {
@@ -6,6 +9,7 @@ import {
   type RecorderOptions,
 } from "../../../src/client/recorder/create-recorder.ts";
 import { NotRecordedError } from "../../../src/client/recorder/recorder.ts";
+import { startFaultProxy } from "../../support/fault-proxy.ts";
 import { newId, startTestServer, type TestServer } from "../../support/server.ts";
 
 const cleanup = new AsyncDisposableStack();
@@ -99,6 +103,9 @@ describe("a recorder", () => {
     recorder.on("refused", () => {
       throw new Error("a listener of little use");
     });
+    recorder.on("refused", () => {
+      throw Object.create(null); // It has no text, not even for a warning.
+    });
     const hostile: unknown[] = [null, undefined, 7, "text", {}, [], { action: Symbol("s") }];
     hostile.push(
       new Proxy(
@@ -141,6 +148,31 @@ describe("a recorder", () => {
     const both = await Promise.all([recorder.recordAndWait(entry), recorder.recordAndWait(entry)]);
     expect(both.map(({ sequence }) => sequence)).toEqual([1, 1]);
     expect(await log()).toHaveLength(1);
+  });
+
+  test("records an entry once whose id is empty, though its answer is lost", async () => {
+    await using proxy = await startFaultProxy(server.url);
+    proxy.judge = ({ number }) => (number === 1 ? "cut" : "pass");
+    await using recorder = open({ baseUrl: proxy.url, backoff: { baseMs: 5, maxMs: 20 } });
+    recorder.record({ id: "" as `log-${string}`, teamId, action: "create" });
+    expect(await recorder.flush()).toBe(true);
+    expect(recorder.stats).toMatchObject({ recorded: 1, retries: 1 });
+    expect(await log()).toHaveLength(1);
+  });
+
+  test("answers who waits with the whole entry, though the same id is on its way unawaited", async () => {
+    await using proxy = await startFaultProxy(server.url);
+    const { promise: sent, resolve } = Promise.withResolvers<void>();
+    proxy.judge = ({ number }) => {
+      resolve();
+      return number === 1 ? { delayMs: 200 } : "pass";
+    };
+    await using recorder = open({ baseUrl: proxy.url });
+    const id = newId("log") as `log-${string}`;
+    const entry = { id, teamId, action: "create", occurTime: new Date(0) };
+    recorder.record(entry);
+    await sent;
+    expect(await recorder.recordAndWait(entry)).toMatchObject({ id, action: "create" });
   });
 });
 
@@ -191,6 +223,72 @@ test("what memory has no room for is dropped, newest first, and the log is told 
   });
 });
 
+test("what is dropped of something that is no team, however long, is told in the credential's own log", async () => {
+  const token = await server.jwt({ role: "service", teamId, grants: ["read_admin"] });
+  await using recorder = open({ maxEntries: 1, token });
+  recorder.record({ teamId, action: "step" });
+  const tooLong = `team-${"x".repeat(65_400)}` as const;
+  recorder.record({ teamId: tooLong, action: "step" });
+  recorder.record({ teamId: "team-x", action: "step" });
+  await expect.poll(async () => (await log()).length).toBe(2);
+  expect((await log())[1]).toMatchObject({
+    action: "audit.entries_dropped",
+    metadata: { entries: 2, reasons: { overflow: 2 } },
+  });
+  expect(recorder.stats.refused).toEqual({});
+});
+
+describe("with a spill directory and the server away", () => {
+  let spillDirectory: string;
+  beforeEach(async () => {
+    spillDirectory = await mkdtemp(join(tmpdir(), "annals-test-spill-"));
+    return () => rm(spillDirectory, { recursive: true, force: true });
+  });
+
+  test("a burst leaves half of memory for what is on its way to disk, so that nothing is dropped later", async () => {
+    await using recorder = open({ baseUrl: "http://127.0.0.1:1", spillDirectory, maxEntries: 200 });
+    for (let i = 0; i < 200; i++) recorder.record({ teamId, action: "step" });
+    await expect
+      .poll(() => recorder.stats)
+      .toMatchObject({ waiting: { entries: 100 }, spilled: 100 });
+    for (let i = 0; i < 100; i++) recorder.record({ teamId, action: "step" });
+    await expect.poll(() => recorder.stats.spilled).toBe(200);
+    expect(recorder.stats).toMatchObject({ waiting: { entries: 100 }, dropped: { overflow: 0 } });
+    await recorder.close({ timeoutMs: 1 });
+  });
+
+  test("no more is read back from disk than half of memory holds", async () => {
+    await using proxy = await startFaultProxy(server.url);
+    await proxy.stop();
+    const options = { baseUrl: proxy.url, backoff: { baseMs: 5, maxMs: 20 }, spillDirectory };
+    const first = open(options);
+    for (let i = 0; i < 300; i++) first.record({ teamId, action: "step", metadata: { i } });
+    await first.close({ timeoutMs: 1 });
+
+    await using recorder = open({ ...options, maxEntries: 20 });
+    await expect.poll(() => recorder.stats.waiting.entries).toBe(10);
+    const most: number[] = [];
+    proxy.judge = () => {
+      most.push(recorder.stats.waiting.entries);
+      return "pass";
+    };
+    await proxy.start();
+    expect(await recorder.flush()).toBe(true);
+    expect(Math.max(...most)).toBe(10);
+    expect(recorder.stats).toMatchObject({ taken: 300, recorded: 300 });
+  });
+});
+
+test("a wait without end is one", async () => {
+  await using proxy = await startFaultProxy(server.url);
+  proxy.judge = ({ number }) => (number === 1 ? { delayMs: 200 } : "pass");
+  await using recorder = open({ baseUrl: proxy.url });
+  const timeoutMs = Number.POSITIVE_INFINITY;
+  const answer = recorder.recordAndWait({ teamId, action: "create" }, { timeoutMs });
+  expect(await recorder.flush({ timeoutMs })).toBe(true);
+  expect(await answer).toMatchObject({ action: "create" });
+});
+
 test("without a server's address it does nothing, and who must know is told so", async () => {
   await using recorder = createRecorder({ baseUrl: undefined });
   recorder.record({ action: "create" });
@@ -204,5 +302,6 @@ test("without a server's address it does nothing, and who must know is told so",
 test("options that cannot be meant are refused at once", () => {
   expect(() => open({ maxEntries: 0 })).toThrow(/maxEntries/);
   expect(() => open({ maxBytes: Number.NaN })).toThrow(/maxBytes/);
+  expect(() => open({ spillDir: "/tmp" } as object)).toThrow(/^spillDir: is not an option/);
   expect(() => open({ baseUrl: `not a url ${randomUUID()}` })).toThrow(TypeError);
 });

@@ -98,14 +98,14 @@ export class DiskSpill implements Spill {
     let written = 0;
     await this.#change("write", async () => {
       if (this.#closed === undefined)
-        written = await later(this.#own.append(entries, place as Place));
+        written = await later(this.#own.append(entries, place as Place | undefined));
     });
     if (written > 0 && written === entries.length) this.#trouble.clear("write");
     return written;
   }
 
   appendSync(entries: readonly Uint8Array[], place?: SpillPlace): number {
-    return this.#closed === undefined ? now(this.#own.append(entries, place as Place)) : 0;
+    return this.#closed === undefined ? now(this.#own.append(entries, place as Place | undefined)) : 0;
   }
 
   read(maxEntries: number, maxBytes: number): Promise<readonly ReadEntry[]> {

@@ -32,16 +32,14 @@ interface Current {
   readonly writer: SegmentWriter;
   /** How long it may become. */
   limit: number;
-  /** The number of its next entry. */
-  next: number;
 }
 
-/** A point in the order of what is appended: before what comes later, behind what came earlier. */
+/** Where segments are begun: the end, or a place before it. */
 export interface Place {
-  /** Undefined: before all that this process has appended. */
-  readonly session: Session | undefined;
-  /** Positions behind this one are kept free. */
-  readonly position: number;
+  /** Of its last segment; positions behind it are free. */
+  position: number;
+  /** The number behind its last entry's. */
+  next: number;
 }
 
 /** How many positions are kept free at a place: more segments than there may be entries in memory for. */
@@ -65,16 +63,14 @@ export class OwnSegments {
   #busy: Current | undefined;
   /** How many calls to append are under way: one, or two when the process is about to end. */
   #appending = 0;
-  #position = positionsAtPlace;
-  /** The number of the first entry of the next segment. */
+  /** The number of the next entry. */
   #next = 0;
-  #place: Place = { session: undefined, position: 0 };
+  readonly #tail: Place = { position: positionsAtPlace, next: 0 };
+  #place: Place = { position: 0, next: 0 };
   /** Whether something was appended behind the place. */
   #isBehindPlace = false;
   /** Whether the current segment lies before the place. */
   #isSealed = false;
-  /** The last position used at a place. */
-  readonly #usedAt = new Map<number, number>();
 
   constructor(options: OwnSegmentsOptions) {
     this.#options = options;
@@ -96,9 +92,6 @@ export class OwnSegments {
     const other = this.#session as Session | undefined;
     if (other === undefined) {
       this.#session = made;
-      this.#position = positionsAtPlace;
-      this.#usedAt.clear();
-      this.#next = 0;
       return made;
     }
     // Made meanwhile by a call that did not wait.
@@ -108,10 +101,9 @@ export class OwnSegments {
 
   /** Where the order is now: what is appended from now on comes behind this place. */
   place(): Place {
-    if (this.#session !== undefined && this.#isBehindPlace) {
-      // The first position behind the last segment stays empty: only neighbours are compared.
-      this.#place = { session: this.#session, position: this.#position + 1 };
-      this.#position += positionsAtPlace;
+    if (this.#isBehindPlace) {
+      this.#place = { ...this.#tail };
+      this.#tail.position += positionsAtPlace;
       this.#isBehindPlace = false;
       this.#isSealed = true;
     }
@@ -122,51 +114,30 @@ export class OwnSegments {
    * Appends entries in order and syncs, at a place or behind everything; answers how many of them are
    * written. Never throws.
    */
-  *append(payloads: readonly Uint8Array[], place?: Place): Work<number> {
+  *append(payloads: readonly Uint8Array[], place = this.#tail): Work<number> {
     let done = 0;
     // The process is about to end, and another call may yet be at it.
-    const isApart = this.#appending > 0 || place !== undefined;
+    const isApart = this.#appending > 0 || place !== this.#tail;
     this.#appending += 1;
-    if (isApart || this.#isSealed) yield* this.#setApart();
+    if (isApart || this.#isSealed) yield* this.#endCurrent();
     this.#isSealed = false;
+    this.#isBehindPlace ||= place === this.#tail;
     try {
-      if (place === undefined) {
-        done = yield* this.#append(payloads);
-        this.#isBehindPlace ||= done > 0;
-      } else {
-        done = yield* this.#appendAt(place, payloads);
-      }
+      done = yield* this.#append(payloads, place);
     } catch (error) {
       this.#options.onError(error);
     }
-    if (isApart) yield* this.#setApart();
+    if (isApart) yield* this.#endCurrent();
     this.#appending -= 1;
     return done;
   }
 
-  *#appendAt(place: Place, payloads: readonly Uint8Array[]): Work<number> {
-    const session = yield* this.ensureSession();
-    // In a session made since, everything of the one before comes first.
-    const start = place.session === session ? place.position : 0;
-    const end = this.#position;
-    this.#position = this.#usedAt.get(start) ?? start;
-    try {
-      return yield* this.#append(payloads);
-    } finally {
-      if (this.#session === session) {
-        // With a gap: the numbers of a later call do not go on where these end.
-        this.#usedAt.set(start, this.#position + 1);
-        this.#position = end;
-      }
-    }
-  }
-
-  *#append(payloads: readonly Uint8Array[]): Work<number> {
+  *#append(payloads: readonly Uint8Array[], place: Place): Work<number> {
     let done = 0;
     for (let tries = 0; done < payloads.length && tries < maxTries; ) {
-      const current = yield* this.#withRoomFor(payloads[done]);
+      const current = yield* this.#withRoomFor(payloads[done], place);
       if (current === undefined) break;
-      const { entries, error, gone } = yield* this.#write(current, payloads.slice(done));
+      const { entries, error, gone } = yield* this.#write(current, payloads.slice(done), place);
       done += entries;
       if (gone) tries += 1;
       if (error === undefined) continue;
@@ -176,10 +147,8 @@ export class OwnSegments {
     return done;
   }
 
-  /** Lets what comes next begin in a segment whose numbers need not go on where others end. */
-  *#setApart(): Work<void> {
-    // Segments are compared only with those right behind them.
-    this.#position += 1;
+  /** Lets what comes next begin in a segment of its own. */
+  *#endCurrent(): Work<void> {
     const current = this.#current;
     this.#current = undefined;
     if (current !== undefined && current !== this.#busy) yield* this.#end(current);
@@ -233,14 +202,20 @@ export class OwnSegments {
   }
 
   /** Writes what fits, and makes sure that it was not written into a session that was claimed. */
-  *#write(current: Current, payloads: readonly Uint8Array[]): Work<Written & { gone: boolean }> {
-    const { segment, writer, limit, next } = current;
+  *#write(
+    current: Current,
+    payloads: readonly Uint8Array[],
+    place: Place,
+  ): Work<Written & { gone: boolean }> {
+    const { segment, writer, limit } = current;
     const fitting = payloads.slice(0, howManyFit(payloads, limit - writer.size));
+    const first = this.#next;
+    this.#next += fitting.length;
     this.#busy = current;
     let written: Written;
     let gone: boolean;
     try {
-      written = yield* writer.append(fitting, next);
+      written = yield* writer.append(fitting, first);
       // Asked after the sync: whoever claims the session from now on finds the entries in it.
       gone = (yield* ifThere(disk.stat(writer.path))) === undefined;
     } catch (error) {
@@ -256,15 +231,14 @@ export class OwnSegments {
     }
     const { entries, bytes, error } = written;
     segment.grow(entries, bytes, writer.size);
-    current.next = next + entries;
-    segment.end = current.next;
-    this.#next = Math.max(this.#next, current.next);
+    segment.end = first + entries;
+    place.next = segment.end;
     if (error !== undefined || this.#current !== current) yield* this.#end(current);
     return { ...written, gone };
   }
 
   /** The segment to write to, with room for at least this entry; undefined if there is no room. */
-  *#withRoomFor(payload: Uint8Array | undefined): Work<Current | undefined> {
+  *#withRoomFor(payload: Uint8Array | undefined, place: Place): Work<Current | undefined> {
     if (payload === undefined || payload.length > maxPayloadBytes) return undefined;
     const { directory, maxBytes, segmentBytes, removeSettled } = this.#options;
     const bytes = recordBytes(payload);
@@ -282,26 +256,33 @@ export class OwnSegments {
       return fits(current) ? current : undefined;
     }
     if (headerBytes + bytes > room) return undefined;
-    return yield* this.#begin(Math.min(room, Math.max(segmentBytes, headerBytes + bytes)));
+    return yield* this.#begin(Math.min(room, Math.max(segmentBytes, headerBytes + bytes)), place);
   }
 
-  *#begin(limit: number): Work<Current> {
+  *#begin(limit: number, place: Place): Work<Current> {
     for (let tries = 1; ; tries += 1) {
       const session = yield* this.ensureSession();
-      this.#position += 1;
-      const path = join(session.path, segmentName(this.#position));
-      const next = this.#next;
-      const writer = yield* ifThere(SegmentWriter.begin(path, next));
-      if (writer !== undefined) return this.#use(writer, limit, next);
-      if (tries === maxTries) throw new Error(`${session.path} does not stay`);
-      yield* this.touch();
+      const first = this.#next;
+      // A segment is compared with the one right behind it: between them no number is missing.
+      place.position += place.next === first ? 1 : 2;
+      place.next = first;
+      const path = join(session.path, segmentName(place.position));
+      const writer = yield* ifThere(SegmentWriter.begin(path, first));
+      if (writer !== undefined) {
+        const current = this.#use(writer, limit, first);
+        if (this.#next === first) return current;
+        // A call that did not wait has used the numbers meanwhile.
+        yield* this.#end(current);
+      }
+      else if (tries === maxTries) throw new Error(`${session.path} does not stay`);
+      else yield* this.touch();
     }
   }
 
-  #use(writer: SegmentWriter, limit: number, next: number): Current {
-    const segment = new Segment(writer.path, this.#options.waiting, next);
+  #use(writer: SegmentWriter, limit: number, first: number): Current {
+    const segment = new Segment(writer.path, this.#options.waiting, first);
     segment.size = writer.size;
-    this.#current = { segment, writer, limit, next };
+    this.#current = { segment, writer, limit };
     this.#options.onBegin(segment);
     return this.#current;
   }

@@ -34,11 +34,11 @@ export function leftName(name: string): string {
   return `${name}.left`;
 }
 
-const segmentPattern = /^(\d{8})\.seg$/;
+const segmentPattern = /^(\d{12})\.seg$/;
 
 /** The name of a session's segment; they are counted from 1. */
 export function segmentName(position: number): string {
-  return `${String(position).padStart(8, "0")}.seg`;
+  return `${String(position).padStart(12, "0")}.seg`;
 }
 
 /** Which of its session's segments has this name; undefined if it is no segment's. */
