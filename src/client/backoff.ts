@@ -22,8 +22,8 @@ export function backoffMs(failures: number, options: BackoffOptions): number {
 /** The longest that a timer can be set for, some 25 days: one set for longer ends at once. */
 export const longestTimerMs = 2 ** 31 - 1;
 
-/** Waits; resolves early, never rejects, when the signal is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Waits; resolves early, never rejects, when the signal is aborted. The process lives on if it is `kept`. */
+export function pause(ms: number, signal: AbortSignal, kept = true): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
@@ -32,6 +32,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
       resolve();
     };
     const timer = setTimeout(done, ms);
+    if (!kept) timer.unref();
     signal.addEventListener("abort", done, { once: true });
   });
 }

@@ -42,6 +42,11 @@ export function checkedMetadata(metadata: JsonObject, limits: MetadataLimits): C
     : { metadata: value as JsonObject };
 }
 
+/** Bytes of a value of metadata as the JSON text that PostgreSQL stores. */
+export function storedBytes(value: Json): number {
+  return measure(value, 1, { metadataBytes: Infinity, metadataDepth: Infinity }, {}).bytes;
+}
+
 function measure(
   value: Json,
   depth: number,

@@ -18,6 +18,7 @@ test.each([
   ["throw", 1],
   ["reject", 1],
   ["return", 0],
+  ["exit amid close", 3],
 ] as const)(
   "a process that ends by %s with entries waiting leaves them on disk for the next",
   async (by, code) => {
@@ -78,6 +79,15 @@ test("a script that records and exits at once leaves its entries on disk", async
   const recorder = setting.recorder({ spillDirectory });
   await expect.poll(() => recorder.stats.recorded, patience).toBe(30);
   expectAll(await readCountedEntries(setting.databaseUrl), { taken: 30, callers });
+});
+
+test("a process with nothing left to do ends though the server is out of reach and the disk fails", async () => {
+  await using setting = await startRecorderSetting();
+  await setting.proxy.stop();
+  const options = { spillDirectory: "/dev/null/spill", maxEntries: 200 };
+  const recording = await setting.process("caller", options);
+  await recording.do({ do: "record", entries: 150 });
+  expect(await recording.end({ entries: 0, by: "return" })).toBe(0);
 });
 
 test("a process with nothing left to do ends when its last entries are recorded", async () => {

@@ -32,7 +32,7 @@ process.once("message", (options: RecorderProcessOptions) => {
     // The channel alone would keep the process.
     process.disconnect?.();
     traffic.burst(entries);
-    endBy(by);
+    endBy(by, recorder);
   };
   process.on("message", (message: Command | Ending) => {
     if ("by" in message) return end(message);
@@ -83,7 +83,7 @@ async function run(
   }
 }
 
-function endBy(by: Ending["by"]): void {
+function endBy(by: Ending["by"], recorder: Recorder): void {
   switch (by) {
     case "exit":
       process.exit(3);
@@ -95,5 +95,13 @@ function endBy(by: Ending["by"]): void {
       return;
     case "return":
       return;
+    case "exit amid close": {
+      void recorder.close({ timeoutMs: 1 });
+      const exit = () => {
+        if (recorder.stats.waiting.entries === 0) process.exit(3);
+        setImmediate(exit);
+      };
+      exit();
+    }
   }
 }

@@ -26,9 +26,10 @@ export interface Ending {
   readonly entries: number;
   /**
    * `exit`: by process.exit(3); `throw`: by an exception that nobody catches; `reject`: by a promise
-   * whose rejection nobody handles; `return`: nothing is left to do.
+   * whose rejection nobody handles; `return`: nothing is left to do; `exit amid close`: by process.exit(3)
+   * while `close` writes what waits to disk.
    */
-  readonly by: "exit" | "throw" | "reject" | "return";
+  readonly by: "exit" | "throw" | "reject" | "return" | "exit amid close";
 }
 
 /**

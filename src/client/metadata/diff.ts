@@ -1,10 +1,10 @@
 /** What has changed, as metadata of the entry that says so. */
+import { storedBytes } from "../../log/rules.ts";
 import { escapeKey } from "./key-path.ts";
 import { type PlainValue, plainValue, TooManyValues } from "./plain-value.ts";
 import { defaultRedaction } from "./redact.ts";
 import { type Redaction, redacted } from "./redaction.ts";
 import type { RedactionPlace } from "./redaction-places.ts";
-import { storedBytes } from "./stored-size.ts";
 
 /** A value that was and is. What was added has no `from`, what was removed no `to`. */
 export interface Change {

@@ -37,6 +37,9 @@ export interface BufferOptions {
   readonly redaction: Redaction;
 }
 
+/** Entries that leave memory at the end, by their place on disk. */
+type Departing = Map<SpillPlace | undefined, Pending[]>;
+
 /** What the recorder says of itself happens in no request. */
 const nowhere: Surroundings = { actor: undefined, teamId: undefined, context: undefined };
 
@@ -61,6 +64,8 @@ export class BufferedRecorder implements Recorder {
   readonly #held = { entries: 0, bytes: 0 };
   readonly #spill: Spill | undefined;
   readonly #overflow: Overflow | undefined;
+  /** What `close` is just writing to disk. */
+  #departing: Departing = new Map();
   #isOpened = false;
   #reachable = true;
   /** Dropped and not yet told of, by reason. */
@@ -342,9 +347,12 @@ export class BufferedRecorder implements Recorder {
     const waiting = await this.#overflow?.stop();
     const left = [...this.#lanes.clear(), ...(waiting ?? [])];
     for (const pending of left) this.#release(pending);
-    for (const [place, entries] of this.#leaving(left)) {
+    this.#departing = this.#leaving(left);
+    for (const [place, entries] of this.#departing) {
       const bytes = entries.map((entry) => entry.bytes);
-      this.#leave(entries, (await this.#spill?.append(bytes, place)) ?? 0);
+      const written = (await this.#spill?.append(bytes, place)) ?? 0;
+      this.#departing.delete(place);
+      this.#leave(entries, written);
     }
     // What is lost now, the next process tells the log, if the disk takes that at least.
     const holes = this.#encodedHoles().map(({ bytes }) => bytes);
@@ -354,21 +362,18 @@ export class BufferedRecorder implements Recorder {
     this.#forgetExit();
   }
 
-  /** Nothing else keeps the process running. What could not be sent in that time is for `#abandon`. */
+  /** Nothing else keeps the process running. Once: what could not be sent by then is for `#abandon`. */
   async #finish(): Promise<void> {
     if (this.#finishing || this.#held.entries === 0) return;
     this.#finishing = true;
-    this.#finishing = !(await this.flush({ timeoutMs: finishMs }));
+    await this.flush({ timeoutMs: finishMs });
   }
 
   #abandon(): void {
     const { inFlight } = this.#delivery;
     const unwritten = this.#overflow?.unwritten ?? [];
-    for (const [place, entries] of this.#leaving([
-      ...inFlight,
-      ...this.#lanes.clear(),
-      ...unwritten,
-    ])) {
+    const rest = this.#leaving([...inFlight, ...this.#lanes.clear(), ...unwritten]);
+    for (const [place, entries] of [...this.#departing, ...rest]) {
       const bytes = entries.map((entry) => entry.bytes);
       this.#leave(entries, this.#spill?.appendSync(bytes, place) ?? 0);
     }
@@ -377,7 +382,7 @@ export class BufferedRecorder implements Recorder {
   }
 
   /** What is only in memory at the end, by its place on disk. What came from there is there still. */
-  #leaving(pending: readonly Pending[]): Map<SpillPlace | undefined, Pending[]> {
+  #leaving(pending: readonly Pending[]): Departing {
     const rest = pending.filter(({ spilled }) => spilled === undefined);
     return Map.groupBy(rest, ({ place }) => place);
   }

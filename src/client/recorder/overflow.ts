@@ -90,7 +90,7 @@ export class Overflow {
     this.#stop.abort();
     this.wake();
     await this.#ended;
-    return this.#buffer;
+    return this.#remove(this.#buffer.length);
   }
 
   async #run(): Promise<void> {
@@ -102,7 +102,7 @@ export class Overflow {
         await this.#turn();
       } catch (error) {
         onError(error instanceof Error ? error : new Error(String(error)));
-        await pause(retryMs, this.#stop.signal);
+        await pause(retryMs, this.#stop.signal, false);
       }
     }
   }
@@ -153,7 +153,7 @@ export class Overflow {
     this.#unread += written;
     if (written > 0) this.#readable = true;
     if (written > 0) this.#options.onSpilled(chunk.slice(0, written));
-    if (written < chunk.length) await pause(retryMs, this.#stop.signal);
+    if (written < chunk.length) await pause(retryMs, this.#stop.signal, false);
   }
 
   /** As many of what waits to be written as fit, but one at least. */
@@ -168,8 +168,10 @@ export class Overflow {
     return this.#buffer.slice(0, end);
   }
 
-  #remove(count: number): void {
-    for (const { bytes } of this.#buffer.splice(0, count)) this.#bytes -= bytes.length;
+  #remove(count: number): Pending[] {
+    const removed = this.#buffer.splice(0, count);
+    for (const { bytes } of removed) this.#bytes -= bytes.length;
+    return removed;
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -276,6 +276,21 @@ describe("with a spill directory and the server away", () => {
     expect(await recorder.flush()).toBe(true);
     expect(Math.max(...most)).toBe(10);
     expect(recorder.stats).toMatchObject({ taken: 300, recorded: 300 });
+  });
+
+  test("a flush ends with the last entry that is settled, though that is lost on disk", async () => {
+    await using proxy = await startFaultProxy(server.url);
+    await proxy.stop();
+    const options = { baseUrl: proxy.url, backoff: { baseMs: 5, maxMs: 20 }, spillDirectory };
+    await using recorder = open({ ...options, maxEntries: 20 });
+    for (let i = 0; i < 20; i++) recorder.record({ teamId, action: "step" });
+    await expect.poll(() => recorder.stats.spilled).toBe(10);
+    const files = await readdir(spillDirectory, { recursive: true });
+    const segment = files.find((name) => name.endsWith(".seg")) as string;
+    await rm(join(spillDirectory, segment));
+    await proxy.start();
+    expect(await recorder.flush({ timeoutMs: 60_000 })).toBe(true);
+    expect(recorder.stats).toMatchObject({ recorded: 10, dropped: { damaged: 10 } });
   });
 });
 

@@ -105,7 +105,9 @@ export class DiskSpill implements Spill {
   }
 
   appendSync(entries: readonly Uint8Array[], place?: SpillPlace): number {
-    return this.#closed === undefined ? now(this.#own.append(entries, place as Place | undefined)) : 0;
+    return this.#closed === undefined
+      ? now(this.#own.append(entries, place as Place | undefined))
+      : 0;
   }
 
   read(maxEntries: number, maxBytes: number): Promise<readonly ReadEntry[]> {

@@ -273,8 +273,7 @@ export class OwnSegments {
         if (this.#next === first) return current;
         // A call that did not wait has used the numbers meanwhile.
         yield* this.#end(current);
-      }
-      else if (tries === maxTries) throw new Error(`${session.path} does not stay`);
+      } else if (tries === maxTries) throw new Error(`${session.path} does not stay`);
       else yield* this.touch();
     }
   }

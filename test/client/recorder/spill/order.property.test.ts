@@ -2,12 +2,18 @@ import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { SpilledEntry } from "../../../../src/client/recorder/spill/spill.ts";
+import type { SpilledEntry, SpillPlace } from "../../../../src/client/recorder/spill/spill.ts";
 import { openTexts, spillDirectory, type TextSpill } from "./directories.ts";
 
 /** What is done to a spill. */
 type Step =
-  | { readonly do: "append"; readonly sizes: readonly number[]; readonly sync: boolean }
+  | {
+      readonly do: "append";
+      readonly sizes: readonly number[];
+      readonly sync: boolean;
+      readonly at: number;
+    }
+  | { readonly do: "place" }
   | { readonly do: "read"; readonly entries: number; readonly bytes: number }
   | { readonly do: "settle"; readonly which: number }
   | { readonly do: "reopen"; readonly crash: boolean };
@@ -17,7 +23,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     do: fc.constant("append" as const),
     sizes: fc.array(fc.integer({ min: 0, max: 120 }), { maxLength: 12 }),
     sync: fc.boolean(),
+    // At one of the places, or more often behind everything.
+    at: fc.integer({ min: -6, max: 5 }),
   }),
+  fc.constant({ do: "place" as const }),
   fc.record({
     do: fc.constant("read" as const),
     entries: fc.integer({ min: 0, max: 12 }),
@@ -33,6 +42,11 @@ class Model {
   readonly #abandoned: TextSpill[] = [];
   #spill: TextSpill;
   #appended = 0;
+  /** The numbers of what was appended, and places between them, in the order in which they belong. */
+  readonly #order: (number | SpillPlace)[] = [];
+  #places: SpillPlace[] = [];
+  /** Whether entries lie at a place: this process reads them as they came. */
+  #isAside = false;
   readonly #settled = new Set<number>();
   /** Read since it was opened. */
   #read: { readonly number: number; readonly entry: SpilledEntry }[] = [];
@@ -53,9 +67,20 @@ class Model {
       const entries = step.sizes.map((size, index) => {
         return Buffer.from(`${this.#appended + index} ${"x".repeat(size)}`);
       });
-      const written = step.sync ? spill.appendSync(entries) : await spill.append(entries);
+      const place = this.#places[step.at];
+      const written = step.sync
+        ? spill.appendSync(entries, place)
+        : await spill.append(entries, place);
       expect(written).toBe(entries.length);
+      const at = place === undefined ? this.#order.length : this.#order.indexOf(place);
+      this.#order.splice(at, 0, ...entries.map((_, index) => this.#appended + index));
+      this.#isAside ||= place !== undefined;
       this.#appended += written;
+    } else if (step.do === "place") {
+      const place = spill.place();
+      if (this.#places.includes(place)) return;
+      this.#places.push(place);
+      this.#order.push(place);
     } else if (step.do === "read") {
       this.#check(await spill.read(step.entries, step.bytes));
     } else if (step.do === "settle") {
@@ -93,7 +118,9 @@ class Model {
   #check(entries: readonly SpilledEntry[]): void {
     for (const entry of entries) {
       const number = Number(Buffer.from(entry.bytes).toString().split(" ")[0]);
-      expect(number).toBeGreaterThan(this.#read.at(-1)?.number ?? -1);
+      const last = this.#read.at(-1);
+      const before = last === undefined ? -1 : this.#order.indexOf(last.number);
+      if (!this.#isAside) expect(this.#order.indexOf(number)).toBeGreaterThan(before);
       this.#read.push({ number, entry });
       this.#held.push({ number, entry });
     }
@@ -115,6 +142,8 @@ class Model {
     this.#spill = await openModel(this.#directory);
     this.#read = [];
     this.#held = [];
+    this.#places = [];
+    this.#isAside = false;
   }
 }
 
