@@ -43,6 +43,9 @@ type Departing = Map<SpillPlace | undefined, Pending[]>;
 /** What the recorder says of itself happens in no request. */
 const nowhere: Surroundings = { actor: undefined, teamId: undefined, context: undefined };
 
+/** As much of its queue as the server gives one team. */
+const heldShare = 1 / 4;
+
 /** How long the end of a process that has nothing else to do is put off for what waits. */
 const finishMs = 2_000;
 
@@ -134,6 +137,8 @@ export class BufferedRecorder implements Recorder {
     const encoded = this.#encode(entry);
     if (encoded instanceof NotRecordedError) return Promise.reject(encoded);
     const answer = this.#waiters.wait(encoded.id, options);
+    // Whoever does not wait after all has the events, and must not be ended by an unhandled rejection.
+    answer.catch(() => undefined);
     this.#take(encoded);
     return answer;
   }
@@ -208,11 +213,15 @@ export class BufferedRecorder implements Recorder {
   #take(encoded: EncodedEntry): void {
     const { maxEntries, maxBytes } = this.#options;
     const { entries, bytes } = this.#held;
-    if (entries + 1 > maxEntries || bytes + encoded.bytes.length > maxBytes) {
-      this.#drop(encoded, "overflow");
-      return;
-    }
-    this.#keep(encoded);
+    const isFull = entries + 1 > maxEntries || bytes + encoded.bytes.length > maxBytes;
+    if (isFull || this.#hasItsShare(encoded.teamId)) this.#drop(encoded, "overflow");
+    else this.#keep(encoded);
+  }
+
+  /** Whether a team that the server cannot take now has as much of memory as it may without a disk. */
+  #hasItsShare(teamId: string): boolean {
+    if (this.#overflow !== undefined) return false;
+    return this.#lanes.heldOf(teamId) >= this.#options.maxEntries * heldShare;
   }
 
   #keep(encoded: EncodedEntry): void {

@@ -1,4 +1,4 @@
-import type { BackoffOptions } from "../backoff.ts";
+import { type BackoffOptions, longestTimerMs } from "../backoff.ts";
 import { type AuditClientOptions, createAuditClient } from "../client.ts";
 import { defaultRedaction } from "../metadata/redact.ts";
 import { compileRedaction, type RedactionOptions } from "../metadata/redaction.ts";
@@ -51,13 +51,17 @@ export function createRecorder(options: RecorderOptions = {}): Recorder {
     spillMaxBytes: positive("spillMaxBytes", options.spillMaxBytes ?? 256 * 1024 * 1024),
     timeoutMs: positive("timeoutMs", options.timeoutMs ?? 10_000),
   };
+  if (limits.timeoutMs > longestTimerMs) {
+    throw new RangeError(`timeoutMs must be at most ${longestTimerMs}`);
+  }
   if (!baseUrl && transport === undefined) return disabledRecorder();
   const client = createAuditClient({ ...options, baseUrl: baseUrl ?? "" });
   return new BufferedRecorder(client, {
     ...limits,
     spillDirectory: options.spillDirectory,
     backoff: options.backoff ?? { baseMs: 100, maxMs: 30_000 },
-    binary: transport === undefined,
+    // Interceptors may want to see what is sent, which is encoded otherwise.
+    binary: transport === undefined && options.interceptors === undefined,
     redaction: options.redact ? compileRedaction(options.redact) : defaultRedaction(),
   });
 }

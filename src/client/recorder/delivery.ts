@@ -138,6 +138,7 @@ export class Delivery {
         this.#lanes.release(pending.teamId);
         listener.recorded(pending, acknowledgeOnly ? undefined : outcome.entry);
       } else if (outcome.kind === "refused") {
+        this.#lanes.release(pending.teamId);
         listener.refused(pending, outcome.reason, outcome.message);
       } else if (outcome.kind === "failed" && pending.failures + 1 >= maxFailures) {
         listener.refused(pending, outcome.reason, outcome.message);

@@ -33,16 +33,6 @@ export class Lanes {
   /** Whoever is first has its turn next. */
   readonly #lanes = new Map<string, Lane>();
   readonly #holds = new Map<string, Hold>();
-  #entries = 0;
-  #bytes = 0;
-
-  get entries(): number {
-    return this.#entries;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
-  }
 
   push(entry: Pending): void {
     let lane = this.#lanes.get(entry.teamId);
@@ -51,7 +41,6 @@ export class Lanes {
       this.#lanes.set(entry.teamId, lane);
     }
     lane.entries.push(entry);
-    this.#count(entry, 1);
   }
 
   /** Takes entries of the teams whose turn it is: at least one if there is any, else within both limits. */
@@ -66,7 +55,6 @@ export class Lanes {
         batch.push(entry);
         bytes += entry.bytes.length;
         lane.next += 1;
-        this.#count(entry, -1);
       }
       this.#lanes.delete(teamId);
       // Behind the others, so that a busy team does not keep them waiting.
@@ -90,7 +78,6 @@ export class Lanes {
         lane.entries = [...ofTeam, ...lane.entries.slice(lane.next)];
         lane.next = 0;
       }
-      for (const entry of ofTeam) this.#count(entry, 1);
     }
   }
 
@@ -98,6 +85,13 @@ export class Lanes {
   hold(teamId: string, now: number, delayOf: (failures: number) => number): void {
     const failures = (this.#holds.get(teamId)?.failures ?? 0) + 1;
     this.#holds.set(teamId, { until: now + delayOf(failures), failures });
+  }
+
+  /** How many entries wait because their team is held; 0 if it is not. */
+  heldOf(teamId: string): number {
+    const lane = this.#lanes.get(teamId);
+    if (lane === undefined || !this.#holds.has(teamId)) return 0;
+    return lane.entries.length - lane.next;
   }
 
   /** A team's entries are being taken again. */
@@ -119,14 +113,7 @@ export class Lanes {
   clear(): Pending[] {
     const all = [...this.#lanes.values()].flatMap(({ entries, next }) => entries.slice(next));
     this.#lanes.clear();
-    this.#entries = 0;
-    this.#bytes = 0;
     return all;
-  }
-
-  #count(entry: Pending, sign: 1 | -1): void {
-    this.#entries += sign;
-    this.#bytes += sign * entry.bytes.length;
   }
 }
 

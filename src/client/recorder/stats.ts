@@ -25,7 +25,7 @@ export interface RecorderStats {
   readonly spilled: number;
   /** Calls that failed and were tried again. */
   readonly retries: number;
-  /** What waits in memory: entries, and their bytes encoded. */
+  /** What waits in memory: entries, and their bytes encoded. Those read back from disk count there, too. */
   readonly waiting: { readonly entries: number; readonly bytes: number };
   /** What waits on disk. */
   readonly onDisk: { readonly entries: number; readonly bytes: number };

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { contentsOf } from "./directory.ts";
 import { codeOf, isMissing, later } from "./disk.ts";
@@ -7,9 +7,6 @@ import { isLeft, ownerFile } from "./session-name.ts";
 
 /** A session untouched for so many looks is dead. */
 const staleLooks = 12;
-/** One whose last touch lies long back is dead after so many. */
-const oldLooks = 2;
-const oldMs = 15 * 60 * 1000;
 
 /**
  * Watches the other sessions of a spill directory, and tells which of them are dead: left by their process,
@@ -51,8 +48,7 @@ export class Neighbours {
     const before = this.#seen.get(name);
     const unchanged = before?.text === text ? before.unchanged + 1 : 0;
     this.#seen.set(name, { text, unchanged });
-    if (unchanged < oldLooks) return false;
-    return unchanged >= staleLooks || (await isOld(path));
+    return unchanged >= staleLooks;
   }
 }
 
@@ -63,15 +59,6 @@ async function readOwner(path: string): Promise<string | undefined> {
   } catch (error) {
     if (isMissing(error)) return "";
     if (["EACCES", "EPERM"].includes(codeOf(error) ?? "")) return undefined;
-    throw error;
-  }
-}
-
-async function isOld(path: string): Promise<boolean> {
-  try {
-    return Date.now() - (await stat(path)).mtimeMs > oldMs;
-  } catch (error) {
-    if (isMissing(error)) return false;
     throw error;
   }
 }

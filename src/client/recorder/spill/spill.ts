@@ -21,9 +21,9 @@ export interface SpilledEntry {
  * since entries have ids. It is lost if somebody removes it, or the disk damages it; that is told.
  *
  * A process is dead at once when it closed, or is gone as far as its own machine can tell, and else when it
- * has not touched its session for a minute, or for ten seconds if the last touch lies a quarter of an hour
- * back. A process that was only frozen so long notices, and writes again what was not yet acknowledged. On a
- * network file system it does as far as that shows at once what others rename.
+ * has not touched its session for a minute. A process that was only frozen so long notices, and writes again
+ * what was not yet acknowledged. On a network file system it does as far as that shows at once what others
+ * rename.
  */
 export interface Spill {
   /**
@@ -33,7 +33,10 @@ export interface Spill {
   readonly opened: Promise<void>;
   /** What has been written or adopted and not been settled. */
   readonly waiting: { readonly entries: number; readonly bytes: number };
-  /** Where the order is now: what is appended from now on comes behind this place. */
+  /**
+   * Where the order is now: behind what was appended, before what is from now on. Not while an `append` is
+   * under way: of that, part may come on either side.
+   */
   place(): SpillPlace;
   /**
    * Appends entries in order and syncs. Answers how many of them, from the first on, are on disk: fewer
