@@ -36,11 +36,3 @@ export function pause(ms: number, signal: AbortSignal, kept = true): Promise<voi
     signal.addEventListener("abort", done, { once: true });
   });
 }
-
-/** Resolves when the signal is aborted. */
-export function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}

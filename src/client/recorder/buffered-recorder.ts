@@ -1,6 +1,6 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { AuditEntrySchema } from "../../../gen/audit/v1/entry_pb.ts";
-import { type BackoffOptions, longestTimerMs } from "../backoff.ts";
+import { type BackoffOptions, longestTimerMs, pause } from "../backoff.ts";
 import type { AuditClient } from "../client.ts";
 import { type Surroundings, surroundings } from "../context/surroundings.ts";
 import { type EntryJson, entryToJson } from "../entry-json.ts";
@@ -43,6 +43,8 @@ type Departing = Map<SpillPlace | undefined, Pending[]>;
 /** What the recorder says of itself happens in no request. */
 const nowhere: Surroundings = { actor: undefined, teamId: undefined, context: undefined };
 
+/** How long `close` waits for the disk. */
+const diskMs = 5_000;
 /** As much of its queue as the server gives one team. */
 const heldShare = 1 / 4;
 
@@ -73,6 +75,7 @@ export class BufferedRecorder implements Recorder {
   #reachable = true;
   /** Dropped and not yet told of, by reason. */
   readonly #untold = new Map<DropReason, number>();
+  #isHanging = false;
   #finishing = false;
   #closing: Promise<void> | undefined;
 
@@ -353,6 +356,16 @@ export class BufferedRecorder implements Recorder {
   async #close(timeoutMs: number): Promise<void> {
     await this.flush({ timeoutMs });
     await this.#delivery.stop();
+    const waited = new AbortController();
+    const left = this.#leaveOnDisk().then(() => true);
+    const late = pause(diskMs, waited.signal).then(() => false);
+    this.#isHanging = !(await Promise.race([left, late]));
+    waited.abort();
+    this.#client.close();
+  }
+
+  /** Writes what is only in memory to disk, as far as there is one. */
+  async #leaveOnDisk(): Promise<void> {
     const waiting = await this.#overflow?.stop();
     const left = [...this.#lanes.clear(), ...(waiting ?? [])];
     for (const pending of left) this.#release(pending);
@@ -367,7 +380,6 @@ export class BufferedRecorder implements Recorder {
     const holes = this.#encodedHoles().map(({ bytes }) => bytes);
     this.#left((await this.#spill?.append(holes)) ?? 0);
     await this.#spill?.close();
-    this.#client.close();
     this.#forgetExit();
   }
 
@@ -379,15 +391,17 @@ export class BufferedRecorder implements Recorder {
   }
 
   #abandon(): void {
+    // A disk that did not answer in time would now hold up the end of the process.
+    const spill = this.#isHanging ? undefined : this.#spill;
     const { inFlight } = this.#delivery;
     const unwritten = this.#overflow?.unwritten ?? [];
     const rest = this.#leaving([...inFlight, ...this.#lanes.clear(), ...unwritten]);
     for (const [place, entries] of [...this.#departing, ...rest]) {
       const bytes = entries.map((entry) => entry.bytes);
-      this.#leave(entries, this.#spill?.appendSync(bytes, place) ?? 0);
+      this.#leave(entries, spill?.appendSync(bytes, place) ?? 0);
     }
     const holes = this.#encodedHoles().map(({ bytes }) => bytes);
-    this.#left(this.#spill?.appendSync(holes) ?? 0);
+    this.#left(spill?.appendSync(holes) ?? 0);
   }
 
   /** What is only in memory at the end, by its place on disk. What came from there is there still. */

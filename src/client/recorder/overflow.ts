@@ -1,5 +1,5 @@
 import { BinaryReader } from "@bufbuild/protobuf/wire";
-import { aborted, pause } from "../backoff.ts";
+import { pause } from "../backoff.ts";
 import type { Pending } from "./lanes.ts";
 import type { Spill, SpilledEntry } from "./spill/spill.ts";
 
@@ -26,6 +26,11 @@ export interface OverflowOptions {
   readonly onSpilled: (entries: readonly Pending[]) => void;
   /** Entries of earlier processes were found. */
   readonly onAdopted: (entries: number) => void;
+  /**
+   * How long nothing is sent for want of knowing what lies on disk; 10 s. Then memory alone serves, until
+   * the directory opens.
+   */
+  readonly patienceMs?: number;
   /** Something went wrong that nobody has thought of. */
   readonly onError: (error: Error) => void;
 }
@@ -46,6 +51,7 @@ export class Overflow {
   /** Whether there may be something to read. At first there may, of earlier processes. */
   #readable = true;
   #reading = false;
+  #isOpened = false;
 
   constructor(options: OverflowOptions) {
     this.#options = options;
@@ -95,7 +101,15 @@ export class Overflow {
 
   async #run(): Promise<void> {
     const { spill, onError } = this.#options;
-    await Promise.race([spill.opened, aborted(this.#stop.signal)]);
+    const opened = spill.opened.then(() => {
+      this.#isOpened = true;
+      this.wake();
+    });
+    const { patienceMs = 10_000 } = this.#options;
+    await Promise.race([opened, pause(patienceMs, this.#stop.signal, false)]);
+    if (!this.#isOpened && !this.#stop.signal.aborted) {
+      onError(new Error(`the spill directory did not answer within ${patienceMs / 1_000} s`));
+    }
     while (!this.#stop.signal.aborted) {
       this.#wake = Promise.withResolvers<void>();
       try {
@@ -110,10 +124,11 @@ export class Overflow {
   async #turn(): Promise<void> {
     const room = this.#options.room();
     const hasRoom = room.entries > 0 && room.bytes > 0;
-    if (this.#readable && hasRoom) await this.#read(room);
+    if (this.#isOpened && this.#readable && hasRoom) await this.#read(room);
     else if (this.#buffer.length === 0) await this.#wake.promise;
     else if (hasRoom) this.#pass(room);
-    else await this.#write();
+    else if (this.#isOpened) await this.#write();
+    else await this.#wake.promise;
   }
 
   /** Reads from the disk what comes next. */
