@@ -16,8 +16,6 @@ COPY gen ./gen
 COPY src ./src
 # The demo's events are an example's.
 COPY examples ./examples
-# What `annals demo` records.
-COPY examples ./examples
 # All that is written: the database is elsewhere, and logs go to standard output. A volume that is
 # mounted here for CHECKPOINT_STORE belongs to the user that writes it.
 RUN install --directory --owner=node --group=node --mode=0700 /var/lib/annals/checkpoints
