@@ -3,7 +3,7 @@ import type { NewEntry } from "../new-entry.ts";
 
 /**
  * Why an entry was dropped:
- * - `overflow`: memory was full, and there was no room to spill (or no `spillDirectory`);
+ * - `overflow`: memory was full, and there was no room to spill in time (or no `spillDirectory`);
  * - `exit`: the recorder was closed, or the process ended, with the server unreachable and no room to
  *   spill;
  * - `closed`: it was recorded after `close`;
