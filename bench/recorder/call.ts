@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { NewEntry } from "../../src/client/new-entry.ts";
 import { createRecorder, type RecorderOptions } from "../../src/client/recorder/create-recorder.ts";
@@ -14,15 +14,25 @@ import type { Setting } from "../suite.ts";
 import { entryMaker } from "./entries.ts";
 import { openInsertByHand } from "./insert-by-hand.ts";
 
-/** Calls a round, at each turn of a timer so many. */
+/** Calls a round and pattern. */
 const calls = 10_000;
-const callsATurn = 5;
 const rounds = 4;
 const answerDelayMs = 200;
 const insertCalls = 2_000;
 const targetMicros = 20;
 /** Nobody listens there. */
 const nowhere = "http://127.0.0.1:1";
+
+/** How calls follow one another: so many, then what is waited for. */
+const patterns = {
+  paced: { callsATurn: 5, pause: () => delay(1) },
+  // The event loop turns in between, or nothing would ever be sent.
+  busy: { callsATurn: 500, pause: () => setImmediate() },
+} as const;
+type Pattern = keyof typeof patterns;
+
+/** What is timed, by its name in the table. */
+type Timed = Map<string, { readonly isRecord: boolean; readonly micros: number[] }>;
 
 /** How long the call to `record` takes, while the server is in one state or another. */
 export async function measureCall({ postgres, report }: Setting): Promise<void> {
@@ -39,70 +49,82 @@ export async function measureCall({ postgres, report }: Setting): Promise<void> 
   });
   const [slowUrl] = (await once(proxy, "message")) as [string];
 
+  const roomy = { maxEntries: 2 * calls, maxBytes: 2 ** 30 };
+  const full = { baseUrl: nowhere, maxEntries: calls / 10 };
   const states: Readonly<Record<string, RecorderOptions>> = {
-    up: { baseUrl: server.url },
-    slow: { baseUrl: slowUrl },
-    down: { baseUrl: nowhere, maxEntries: 2 * calls, maxBytes: 2 ** 30 },
-    full: { baseUrl: nowhere, maxEntries: calls / 10 },
-    spilling: { baseUrl: nowhere, maxEntries: calls / 10, spillDirectory: directory },
+    "server up": { baseUrl: server.url, ...roomy },
+    [`every answer ${answerDelayMs} ms late`]: { baseUrl: slowUrl, ...roomy },
+    "server down, memory filling": { baseUrl: nowhere, ...roomy },
+    "server down, memory full, dropping": full,
+    "server down, memory full, spilling": { ...full, spillDirectory: directory },
   };
-  const samples = new Map<string, number[]>(Object.keys(states).map((name) => [name, []]));
-  const nothing: number[] = [];
-  const json: number[] = [];
+  const timed: Readonly<Record<Pattern, Timed>> = { paced: new Map(), busy: new Map() };
   for (let round = 0; round <= rounds; round++) {
     progress(`call: round ${round} of ${rounds}`);
-    const kept = (values: number[]) => (round === 0 ? [] : values);
-    for (const [name, options] of Object.entries(states)) {
-      const recorder = createRecorder({ ...options, token: adminToken });
-      recorder.on("unreachable", () => undefined);
-      recorder.on("dropped", () => undefined);
-      const took = await timeCalls((entry) => recorder.record(entry));
-      samples.get(name)?.push(...kept(took));
-      await recorder.close({ timeoutMs: name === "up" || name === "slow" ? 10_000 : 1 });
+    for (const pattern of ["paced", "busy"] as const) {
+      const time = async (name: string, isRecord: boolean, call: (entry: NewEntry) => void) => {
+        const took = await timeCalls(pattern, call);
+        const known = timed[pattern].get(name)?.micros ?? [];
+        // The first is for warming up.
+        timed[pattern].set(name, { isRecord, micros: round === 0 ? [] : [...known, ...took] });
+      };
+      for (const [name, options] of Object.entries(states)) {
+        const recorder = createRecorder({ ...options, token: adminToken });
+        recorder.on("unreachable", () => undefined);
+        recorder.on("dropped", () => undefined);
+        await time(name, true, (entry) => recorder.record(entry));
+        await recorder.close({ timeoutMs: options.baseUrl === nowhere ? 1 : 10_000 });
+      }
+      await time("baseline: a call that does nothing", false, () => undefined);
+      await time("baseline: JSON.stringify of the entry", false, (entry) => JSON.stringify(entry));
     }
-    nothing.push(...kept(await timeCalls(() => undefined)));
-    json.push(...kept(await timeCalls((entry) => JSON.stringify(entry))));
   }
   const byHand = await openInsertByHand(database);
   cleanup.use(byHand);
   const make = entryMaker();
-  const inserts = await latencies(insertCalls, () => byHand.insert(make()));
+  const inserts = (await latencies(insertCalls, () => byHand.insert(make()))).map(
+    (ms) => ms * 1_000,
+  );
+  tell(report, timed.paced, {
+    pattern: "paced",
+    others: [row("baseline: await INSERT by hand, one after another", inserts)],
+    note:
+      `${figure(rounds * calls)} calls each, ${patterns.paced.callsATurn} at each turn of a 1 ms timer, ` +
+      "in turns, the making of the entry left out and garbage collection left in; " +
+      `${figure(insertCalls)} inserts.`,
+  });
+  tell(report, timed.busy, {
+    pattern: "in a busy loop",
+    others: [],
+    note:
+      `${figure(rounds * calls)} calls each in the same process, ${patterns.busy.callsATurn} at each ` +
+      "turn of an event loop that never sleeps.",
+  });
+}
 
-  const named: Readonly<Record<string, string>> = {
-    up: "server up",
-    slow: `every answer ${answerDelayMs} ms late`,
-    down: "server down, memory filling",
-    full: "server down, memory full, dropping",
-    spilling: "server down, memory full, spilling",
-  };
+/** Adds the table of one pattern to the report, and what is claimed of it. */
+function tell(
+  report: Setting["report"],
+  timed: Timed,
+  { pattern, others, note }: { pattern: string; others: readonly Cell[][]; note: string },
+): void {
   const rows: Cell[][] = [];
-  for (const [name, values] of samples) {
-    values.sort((a, b) => a - b);
-    rows.push(row(named[name] ?? name, values));
+  for (const [name, { isRecord, micros }] of timed) {
+    micros.sort((a, b) => a - b);
+    rows.push(row(name, micros));
+    if (!isRecord) continue;
     report.claim({
-      what: `the call to record, ${named[name]}, p99`,
-      measured: percentile(values, 0.99),
+      what: `the call to record, ${pattern}, ${name}, p99`,
+      measured: percentile(micros, 0.99),
       unit: "µs",
       target: { atMost: targetMicros },
     });
   }
-  const ascending = (values: number[]) => values.sort((a, b) => a - b);
-  rows.push(row("baseline: a call that does nothing", ascending(nothing)));
-  rows.push(row("baseline: JSON.stringify of the entry", ascending(json)));
-  rows.push(
-    row(
-      "baseline: await INSERT by hand, one after another",
-      inserts.map((ms) => ms * 1_000),
-    ),
-  );
   report.table({
-    title: "The call to record: µs",
+    title: `The call to record, ${pattern}: µs`,
     columns: ["", "p50", "p99", "p99.9", "most"],
-    rows,
-    note:
-      `${figure(rounds * calls)} calls each, ${callsATurn} at each turn of a 1 ms timer, in turns, the ` +
-      "making of the entry left out and garbage collection left in; " +
-      `${figure(insertCalls)} inserts.`,
+    rows: [...rows, ...others],
+    note,
   });
 }
 
@@ -110,8 +132,12 @@ function row(name: string, values: Samples): Cell[] {
   return [name, ...[0.5, 0.99, 0.999, 1].map((share) => percentile(values, share))];
 }
 
-/** Times calls, in microseconds, made as a busy service makes them: a few at a time, with pauses. */
-async function timeCalls(call: (entry: NewEntry) => void): Promise<number[]> {
+/**
+ * Times calls, in microseconds. Paced, a few are made each time that the process has slept; busy, one after
+ * another.
+ */
+async function timeCalls(pattern: Pattern, call: (entry: NewEntry) => void): Promise<number[]> {
+  const { callsATurn, pause } = patterns[pattern];
   const make = entryMaker();
   const took: number[] = [];
   while (took.length < calls) {
@@ -121,7 +147,7 @@ async function timeCalls(call: (entry: NewEntry) => void): Promise<number[]> {
       call(entry);
       took.push((performance.now() - start) * 1_000);
     }
-    await delay(1);
+    await pause();
   }
   return took;
 }

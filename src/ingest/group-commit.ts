@@ -5,7 +5,8 @@ import { ingestLimits } from "../limits.ts";
 import { sameContent } from "../log/content.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
 import type { Appended, AppendOptions } from "../store/append.ts";
-import { type Batch, type IngestLimits, Queue } from "./queue.ts";
+import { BatchOrder } from "./batch-order.ts";
+import { type Batch, type Call, type IngestLimits, type Lane, Queue } from "./queue.ts";
 
 /** What the group commit needs of the world. */
 export interface GroupCommitOptions {
@@ -72,10 +73,35 @@ export class GroupCommit {
    *   refused for.
    */
   async record(entry: NewEntry, signal: AbortSignal): Promise<Entry> {
+    return this.#enqueue(entry, signal);
+  }
+
+  /**
+   * Answers a `record` for the entries of one batch, to be called for all of them in one turn of the
+   * event loop. Within each team they are recorded in the order of the calls, whatever happens:
+   * those behind one that is put off are put off with it, so that none overtakes it when it is sent
+   * again. One that is invalid holds up none.
+   */
+  inOrder(signal: AbortSignal): (entry: NewEntry) => Promise<Entry> {
+    const order = new BatchOrder();
+    const notTaken = new Map<TeamId, unknown>();
+    return async (entry) => {
+      if (notTaken.has(entry.teamId)) throw notTaken.get(entry.teamId);
+      try {
+        return this.#enqueue(entry, signal, order);
+      } catch (error) {
+        // There may be room for a smaller one behind it. Those before it go.
+        notTaken.set(entry.teamId, error);
+        throw error;
+      }
+    };
+  }
+
+  #enqueue(entry: NewEntry, signal: AbortSignal, order?: BatchOrder): Promise<Entry> {
     if (this.#closed) throw shuttingDown();
     const refusal = this.#options.refusal?.(entry.teamId);
     if (refusal !== undefined) throw refusal;
-    const answer = this.#queue.add(entry, signal);
+    const answer = this.#queue.add(entry, signal, order);
     // Calls that arrive in one turn of the event loop go together.
     queueMicrotask(() => this.#pump());
     return answer;
@@ -121,7 +147,9 @@ export class GroupCommit {
   }
 
   /** Tries a batch in one transaction, or in halves if one of its entries makes it fail. */
-  async #attempt(batch: Batch): Promise<Attempt> {
+  async #attempt(taken: Batch): Promise<Attempt> {
+    const batch = withoutPutOff(taken);
+    if (batch.length === 0) return { unanswered: [] };
     const entries = distinctEntries(batch);
     const suspects = batch.filter(({ lane }) => lane.suspect).map(({ lane }) => lane.teamId);
     const start = performance.now();
@@ -151,7 +179,7 @@ export class GroupCommit {
       }
       const refusal = result.refused.get(lane.teamId);
       if (refusal !== undefined) {
-        for (const call of calls) call.settle(refusal);
+        for (const call of calls) putOff(lane, call, refusal);
         continue;
       }
       const recorded = result.entries.get(lane.teamId);
@@ -181,10 +209,17 @@ export class GroupCommit {
   /** A batch of one entry that cannot be recorded. */
   #refused(batch: Batch, error: unknown): Attempt {
     this.#options.logger.error({ err: error }, "an entry cannot be recorded");
-    const refusal = refusesValues(error)
+    const invalid = refusesValues(error);
+    const refusal = invalid
       ? invalidField("entry", "the database refuses its values")
       : new AuditError("INTERNAL", "internal error", { cause: error });
-    for (const { calls } of batch) for (const call of calls) call.settle(refusal);
+    for (const { lane, calls } of batch) {
+      for (const call of calls) {
+        // What is invalid is not sent again, so nothing waits for it.
+        if (invalid) call.settle(refusal);
+        else putOff(lane, call, refusal);
+      }
+    }
     return { unanswered: [] };
   }
 }
@@ -200,6 +235,26 @@ function refusesValues(error: unknown): boolean {
 interface Attempt {
   readonly unanswered: Batch;
   readonly cause?: unknown;
+}
+
+/** Ends a call that may be made again, and with it those behind it in its order. */
+function putOff(lane: Lane, call: Call, refusal: Error): void {
+  call.order?.putOff(lane.teamId, refusal);
+  call.settle(refusal);
+}
+
+/** A batch without the calls behind one that was put off: they end as it did. */
+function withoutPutOff(batch: Batch): Batch {
+  const rest: Batch[number][] = [];
+  for (const { lane, calls } of batch) {
+    const wanted = calls.filter((call) => {
+      const refusal = call.order?.refusal(lane.teamId);
+      if (refusal !== undefined) call.settle(refusal);
+      return refusal === undefined;
+    });
+    if (wanted.length > 0) rest.push({ lane, calls: wanted });
+  }
+  return rest;
 }
 
 /** The entries of a batch, those under one id only once: the first. */

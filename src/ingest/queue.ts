@@ -7,6 +7,7 @@ import {
 import type { TeamId } from "../ids.ts";
 import type { ingestLimits } from "../limits.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
+import type { BatchOrder } from "./batch-order.ts";
 
 /** The limits of a queue; by default those of `limits.ts`. */
 export type IngestLimits = Record<keyof typeof ingestLimits, number>;
@@ -15,6 +16,8 @@ export type IngestLimits = Record<keyof typeof ingestLimits, number>;
 export interface Call {
   readonly entry: NewEntry;
   readonly signal: AbortSignal;
+  /** Of the batch that it came in, if it came in one. */
+  readonly order: BatchOrder | undefined;
   /** Answers the call and counts it out. */
   settle(outcome: Entry | Error): void;
 }
@@ -62,7 +65,7 @@ export class Queue {
    *
    * @throws AuditError QUEUE_FULL, at once.
    */
-  add(entry: NewEntry, signal: AbortSignal): Promise<Entry> {
+  add(entry: NewEntry, signal: AbortSignal, order?: BatchOrder): Promise<Entry> {
     if (signal.aborted) throw whyGivenUp(signal);
     const lane = this.#lanes.get(entry.teamId) ?? emptyLane(entry.teamId);
     this.#requireRoom(lane, entry);
@@ -71,6 +74,7 @@ export class Queue {
     const call: Call = {
       entry,
       signal,
+      order,
       settle: (outcome) => {
         signal.removeEventListener("abort", onAbort);
         this.#count(lane, entry, -1);

@@ -16,7 +16,7 @@ import { decodeEntry, encodeEntry } from "./codec.ts";
 import { authenticatedKey, type Principal } from "./principal.ts";
 import type { Services } from "./services.ts";
 
-/** Records many entries, each succeeding or failing alone. */
+/** Records many entries. Each succeeds or fails alone, but none overtakes one that is put off. */
 export function recordBatch(services: Services) {
   return async (request: RecordBatchRequest, context: HandlerContext) => {
     const { principal } = context.values.get(authenticatedKey);
@@ -32,7 +32,10 @@ export function recordBatch(services: Services) {
     }
     // All are queued in one turn of the event loop, so that they keep their order.
     const encode = request.acknowledgeOnly ? acknowledge : encodeEntry;
-    const results = decoded.map((entry) => recordOne(services, entry, encode, context.signal));
+    const record = services.recordInOrder(context.signal);
+    const results = decoded.map((entry) =>
+      recordOne({ record, logger: services.logger }, entry, encode, context.signal),
+    );
     return { results: await Promise.all(results) };
   };
 }
@@ -52,20 +55,20 @@ function decodeOne(
 }
 
 async function recordOne(
-  services: Services,
+  { record, logger }: Pick<Services, "logger"> & { record: ReturnType<Services["recordInOrder"]> },
   entry: NewEntry | AuditError,
   encode: (recorded: Entry) => MessageInitShape<typeof AuditEntrySchema>,
   signal: AbortSignal,
 ) {
   try {
     if (entry instanceof AuditError) throw entry;
-    const recorded = await services.record(entry, signal);
+    const recorded = await record(entry);
     return { outcome: { case: "entry", value: encode(recorded) } } as const;
   } catch (error) {
     // The call has ended, and with it whoever would hear of one entry.
     if (signal.aborted) throw error;
     const failure = toAuditError(error, (unknown) => {
-      services.logger.error({ err: unknown }, "an entry of a batch could not be recorded");
+      logger.error({ err: unknown }, "an entry of a batch could not be recorded");
     });
     return { outcome: { case: "error", value: encodeError(failure) } } as const;
   }

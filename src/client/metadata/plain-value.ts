@@ -41,7 +41,7 @@ export class TooManyValues extends Error {
  * @throws TooManyValues, and nothing else. It is known before a long array is walked, empty or not.
  */
 export function plainValue(value: unknown, options: PlainOptions = {}): PlainValue | undefined {
-  return new Copier(options).guarded(() => value, options.place);
+  return new Copier(options).whole(value, options.place);
 }
 
 class Copier {
@@ -59,10 +59,20 @@ class Copier {
     this.#onNote = onNote;
   }
 
-  guarded(read: () => unknown, place: RedactionPlace | undefined): PlainValue | undefined {
+  /** The value itself, as the member of nothing. */
+  whole(value: unknown, place: RedactionPlace | undefined): PlainValue | undefined {
+    return this.#guarded([value], 0, place);
+  }
+
+  /** A member, or a note if it cannot be read. */
+  #guarded(
+    parent: object,
+    key: string | number,
+    place: RedactionPlace | undefined,
+  ): PlainValue | undefined {
     const depth = this.#ancestors.length;
     try {
-      return this.#copy(read(), place);
+      return this.#copy((parent as Readonly<Record<string | number, unknown>>)[key], place);
     } catch (error) {
       if (error instanceof TooManyValues) throw error;
       this.#ancestors.length = depth;
@@ -118,36 +128,49 @@ class Copier {
   }
 
   #member(
+    parent: object,
     name: string | number,
-    read: () => unknown,
     place: RedactionPlace | undefined,
   ): PlainValue | undefined {
     const depth = this.#path.push(name);
-    const value = this.guarded(read, place);
+    const value = this.#guarded(parent, name, place);
     this.#path.length = depth - 1;
     return value;
   }
 
   #list(list: readonly unknown[], place: RedactionPlace | undefined): PlainValue[] {
-    if (list.length > this.#left) throw new TooManyValues();
-    return Array.from({ length: list.length }, (_none, index) => {
+    const { length } = list;
+    if (length > this.#left) throw new TooManyValues();
+    const copy: PlainValue[] = [];
+    for (let index = 0; index < length; index++) {
       const inner = place?.element(index);
-      if (place !== undefined && inner === undefined) return redacted;
-      return this.#member(index, () => list[index], inner) ?? null;
-    });
+      const isRedacted = place !== undefined && inner === undefined;
+      copy.push(isRedacted ? redacted : (this.#member(list, index, inner) ?? null));
+    }
+    return copy;
   }
 
   #members(object: object, place: RedactionPlace | undefined): PlainValue {
-    const members: [string, PlainValue][] = [];
+    const members: { [key: string]: PlainValue } = {};
     for (const key of Object.keys(object)) {
       const inner = place?.at(key);
       const isRedacted = place !== undefined && inner === undefined;
-      const value = isRedacted
-        ? redacted
-        : this.#member(key, () => (object as Readonly<Record<string, unknown>>)[key], inner);
-      if (value !== undefined) members.push([key, value]);
+      const value = isRedacted ? redacted : this.#member(object, key, inner);
+      if (value === undefined) continue;
+      // Assigned, it would be the prototype.
+      if (key === "__proto__") define(members, key, value);
+      else members[key] = value;
     }
-    // Makes own properties of any name, `__proto__` too.
-    return Object.fromEntries(members);
+    return members;
   }
+}
+
+/** Makes an own property of any name. */
+function define(object: object, key: string, value: PlainValue): void {
+  Object.defineProperty(object, key, {
+    value,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
 }

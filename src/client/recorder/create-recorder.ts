@@ -12,7 +12,10 @@ export interface RecorderOptions extends Omit<AuditClientOptions, "baseUrl"> {
   readonly baseUrl?: string | undefined;
   /** The deadline of one call, in milliseconds; 10,000 unless given. A call is repeated until it succeeds. */
   readonly timeoutMs?: number | undefined;
-  /** The most entries in memory; 10,000 unless given. */
+  /**
+   * The most entries in memory; 10,000 unless given. With `spillDirectory` memory may take eight times this,
+   * and eight times `maxBytes`, until a disk that works has caught up with a burst.
+   */
   readonly maxEntries?: number | undefined;
   /** The most bytes of encoded entries in memory; 16 MiB unless given. */
   readonly maxBytes?: number | undefined;

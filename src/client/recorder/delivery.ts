@@ -9,6 +9,7 @@ import {
 import { type AuditEntry, AuditEntrySchema } from "../../../gen/audit/v1/entry_pb.ts";
 import { requestLimits } from "../../limits.ts";
 import { type BackoffOptions, backoffMs } from "../backoff.ts";
+import { bytesOf } from "./encode-entry.ts";
 import type { Lanes, Pending } from "./lanes.ts";
 import { callFailureOf, noOutcome, type Outcome, outcomeOf } from "./outcome.ts";
 
@@ -141,6 +142,8 @@ export class Delivery {
         this.#lanes.release(pending.teamId);
         listener.refused(pending, outcome.reason, outcome.message);
       } else if (outcome.kind === "failed" && pending.failures + 1 >= maxFailures) {
+        // Those behind it waited for it, and need not do so as long again.
+        this.#lanes.release(pending.teamId);
         listener.refused(pending, outcome.reason, outcome.message);
       } else {
         if (outcome.kind === "failed") pending.failures += 1;
@@ -161,13 +164,13 @@ export class Delivery {
   #request(batch: readonly Pending[], acknowledgeOnly: boolean): RecordBatchRequest {
     const request = create(RecordBatchRequestSchema, { acknowledgeOnly });
     if (this.#options.binary) {
-      request.$unknown = batch.map(({ bytes }) => ({
+      request.$unknown = batch.map((entry) => ({
         no: RecordBatchRequestSchema.field.entries.number,
         wireType: WireType.LengthDelimited,
-        data: new BinaryWriter().bytes(bytes).finish(),
+        data: new BinaryWriter().bytes(bytesOf(entry)).finish(),
       }));
     } else {
-      request.entries = batch.map(({ bytes }) => fromBinary(AuditEntrySchema, bytes));
+      request.entries = batch.map((entry) => fromBinary(AuditEntrySchema, bytesOf(entry)));
     }
     return request;
   }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { entryLimits } from "../../limits.ts";
 import type { Surroundings } from "../context/surroundings.ts";
 import { newEntryId } from "../entry-id.ts";
@@ -12,7 +13,13 @@ export interface EncodedEntry {
   readonly id: string;
   /** Empty: the credential's own. */
   readonly teamId: string;
-  readonly bytes: Uint8Array;
+  /** The bytes as `bytesOf` has them, a character for each: a single object, of memory that V8 manages. */
+  readonly data: string;
+}
+
+/** The bytes of an entry, for sending them or writing them to disk. */
+export function bytesOf({ data }: EncodedEntry): Uint8Array {
+  return Buffer.from(data, "latin1");
 }
 
 /** An entry that cannot be encoded; the message says why. */
@@ -20,9 +27,14 @@ export class UnencodableError extends Error {
   override readonly name = "UnencodableError";
 }
 
-const actorTypeNumbers = { user: 1, api_key: 2, service: 3, system: 4, anonymous: 5 } as const;
-const scopeNumbers = { team: 1, admin: 2 } as const;
-const statusNumbers = { success: 1, info: 2, warning: 3, error: 4 } as const;
+const actorTypeNumbers = numbered("user", "api_key", "service", "system", "anonymous");
+const scopeNumbers = numbered("team", "admin");
+const statusNumbers = numbered("success", "info", "warning", "error");
+
+/** The numbers that words have on the wire. */
+function numbered(...words: readonly string[]): ReadonlyMap<unknown, number> {
+  return new Map(words.map((word, index) => [word, index + 1]));
+}
 
 /**
  * One writer serves all entries, one after another. An entry that is recorded while another is encoded (by
@@ -97,7 +109,7 @@ function encode(to: Encoding, entry: NewEntry, around: Surroundings): EncodedEnt
   }
   writeText(to, 2, "teamId", teamId);
   writer.text(1, id);
-  return { id, teamId, bytes: writer.finish() };
+  return { id, teamId, data: writer.finish() };
 }
 
 function writeTime({ writer, amend }: Encoding, time: Date | undefined): void {
@@ -147,18 +159,17 @@ function writeDetails(to: Encoding, metadata: NewEntry["metadata"]): void {
 /** A text that may be redacted. */
 function writeName(to: Encoding, field: number, path: RedactedField, value: unknown): void {
   const text = optionalText(path, value);
-  const hidden = text !== undefined && text !== "" && to.redaction.has(path);
-  writeText(to, field, path, hidden ? redacted : text);
+  if (text) to.writer.text(field, to.redaction.has(path) ? redacted : text);
 }
 
 function writeText({ writer }: Encoding, field: number, path: string, value: unknown): void {
   const text = optionalText(path, value);
-  if (text !== undefined && text !== "") writer.text(field, text);
+  if (text) writer.text(field, text);
 }
 
 function optionalText(path: string, value: unknown): string | undefined {
-  if (value === undefined || value === null) return undefined;
   if (typeof value === "string") return value;
+  if (value === undefined || value === null) return undefined;
   throw new UnencodableError(`${path}: must be a string`);
 }
 
@@ -166,14 +177,13 @@ function writeWord(
   { writer }: Encoding,
   field: number,
   path: string,
-  numbers: Readonly<Record<string, number>>,
+  numbers: ReadonlyMap<unknown, number>,
   word: unknown,
 ): void {
   if (word === undefined || word === null) return;
-  const number =
-    typeof word === "string" && Object.hasOwn(numbers, word) ? numbers[word] : undefined;
+  const number = numbers.get(word);
   if (number === undefined) {
-    throw new UnencodableError(`${path}: must be one of ${Object.keys(numbers).join(", ")}`);
+    throw new UnencodableError(`${path}: must be one of ${[...numbers.keys()].join(", ")}`);
   }
   writer.varint(field, number);
 }

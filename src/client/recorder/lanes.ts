@@ -50,10 +50,10 @@ export class Lanes {
     for (const [teamId, lane] of [...this.#lanes]) {
       if ((this.#holds.get(teamId)?.until ?? 0) > now) continue;
       for (let entry = lane.entries[lane.next]; entry; entry = lane.entries[lane.next]) {
-        const full = batch.length >= maxEntries || bytes + entry.bytes.length > maxBytes;
+        const full = batch.length >= maxEntries || bytes + entry.data.length > maxBytes;
         if (full && batch.length > 0) break;
         batch.push(entry);
-        bytes += entry.bytes.length;
+        bytes += entry.data.length;
         lane.next += 1;
       }
       this.#lanes.delete(teamId);

@@ -1,11 +1,15 @@
-import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { pause } from "../backoff.ts";
+import { bytesOf } from "./encode-entry.ts";
 import type { Pending } from "./lanes.ts";
-import type { Spill, SpilledEntry } from "./spill/spill.ts";
+import { pendingOf } from "./read-back.ts";
+import type { Spill } from "./spill/spill.ts";
 
-/** Written or read at a time. */
+/** Read at a time. */
 const chunkEntries = 500;
 const chunkBytes = 1024 * 1024;
+/** Written at a time at most: with one sync for all, so that a disk slow to sync keeps up with a burst. */
+const writtenEntries = 8_000;
+const writtenBytes = 4 * 1024 * 1024;
 /** How soon a disk without room is tried again. */
 const retryMs = 1_000;
 
@@ -18,6 +22,8 @@ export interface Room {
 /** What the overflow works for. */
 export interface OverflowOptions {
   readonly spill: Spill;
+  /** The most bytes that may wait there. */
+  readonly spillMaxBytes: number;
   /** How much more to send memory has room for. */
   readonly room: () => Room;
   /** Takes entries to be sent, in order. */
@@ -52,6 +58,8 @@ export class Overflow {
   #readable = true;
   #reading = false;
   #isOpened = false;
+  /** Whether the disk took all that it was last given. */
+  #takes = true;
 
   constructor(options: OverflowOptions) {
     this.#options = options;
@@ -61,6 +69,12 @@ export class Overflow {
   /** Whether new entries must go this way. */
   get active(): boolean {
     return this.#readable || this.#reading || this.#buffer.length > 0;
+  }
+
+  /** Whether what comes now will have room on disk, as far as one knows: the disk works and is not full. */
+  get keepsUp(): boolean {
+    const { spill, spillMaxBytes } = this.#options;
+    return this.#takes && spill.waiting.bytes + this.#bytes < spillMaxBytes;
   }
 
   /** What waits to be written: entries in memory. */
@@ -76,7 +90,7 @@ export class Overflow {
   /** Takes a new entry. */
   push(entry: Pending): void {
     this.#buffer.push(entry);
-    this.#bytes += entry.bytes.length;
+    this.#bytes += entry.data.length;
     this.wake();
   }
 
@@ -103,11 +117,13 @@ export class Overflow {
     const { spill, onError } = this.#options;
     const opened = spill.opened.then(() => {
       this.#isOpened = true;
+      this.#takes = true;
       this.wake();
     });
     const { patienceMs = 10_000 } = this.#options;
     await Promise.race([opened, pause(patienceMs, this.#stop.signal, false)]);
     if (!this.#isOpened && !this.#stop.signal.aborted) {
+      this.#takes = false;
       onError(new Error(`the spill directory did not answer within ${patienceMs / 1_000} s`));
     }
     while (!this.#stop.signal.aborted) {
@@ -162,8 +178,9 @@ export class Overflow {
 
   async #write(): Promise<void> {
     const { spill } = this.#options;
-    const chunk = this.#first({ entries: chunkEntries, bytes: chunkBytes });
-    const written = await spill.append(chunk.map((entry) => entry.bytes));
+    const chunk = this.#first({ entries: writtenEntries, bytes: writtenBytes });
+    const written = await spill.append(chunk.map(bytesOf));
+    this.#takes = written === chunk.length;
     this.#remove(written);
     this.#unread += written;
     if (written > 0) this.#readable = true;
@@ -176,7 +193,7 @@ export class Overflow {
     let bytes = 0;
     let end = 0;
     for (let entry = this.#buffer[0]; entry && end < room.entries; entry = this.#buffer[end]) {
-      bytes += entry.bytes.length;
+      bytes += entry.data.length;
       if (end > 0 && bytes > room.bytes) break;
       end += 1;
     }
@@ -185,24 +202,7 @@ export class Overflow {
 
   #remove(count: number): Pending[] {
     const removed = this.#buffer.splice(0, count);
-    for (const { bytes } of removed) this.#bytes -= bytes.length;
+    for (const { data } of removed) this.#bytes -= data.length;
     return removed;
   }
-}
-
-/** An entry read back. Whoever flushes waits for the disk to be empty, whatever its epoch. */
-function pendingOf(spilled: SpilledEntry): Pending {
-  const { bytes } = spilled;
-  const reader = new BinaryReader(bytes);
-  let id = "";
-  let teamId = "";
-  // Entries are written with their fields in order, so these come first.
-  for (let field = 0; reader.pos < reader.len && field < 2; ) {
-    const [number, wireType] = reader.tag();
-    field = number;
-    if (number === 1) id = reader.string();
-    else if (number === 2) teamId = reader.string();
-    else reader.skip(wireType);
-  }
-  return { id, teamId, bytes, epoch: 0, failures: 0, spilled };
 }

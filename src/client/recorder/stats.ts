@@ -3,7 +3,8 @@ import type { NewEntry } from "../new-entry.ts";
 
 /**
  * Why an entry was dropped:
- * - `overflow`: memory was full, and there was no room to spill in time (or no `spillDirectory`);
+ * - `overflow`: memory was full, and there was no `spillDirectory`, no room in it, or a disk that fails or has
+ *   fallen behind by eight times the memory;
  * - `exit`: the recorder was closed, or the process ended, with the server unreachable and no room to
  *   spill;
  * - `closed`: it was recorded after `close`;

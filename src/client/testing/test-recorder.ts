@@ -7,7 +7,7 @@ import { tellAmended } from "../events/amended.ts";
 import { compileRedaction, type Redaction, type RedactionOptions } from "../metadata/redaction.ts";
 import type { NewEntry } from "../new-entry.ts";
 import { Emitter } from "../recorder/emitter.ts";
-import { encodeEntry } from "../recorder/encode-entry.ts";
+import { bytesOf, encodeEntry } from "../recorder/encode-entry.ts";
 import { NotRecordedError, type Recorder } from "../recorder/recorder.ts";
 import type { RecorderEvents, RecorderStats, RefusedEntry } from "../recorder/stats.ts";
 import { Tally } from "../recorder/tally.ts";
@@ -169,7 +169,8 @@ export class TestRecorder implements Recorder {
     let unknown: readonly string[];
     try {
       const amend = (what: string) => amendments.push(what);
-      message = decode(encodeEntry(given, surroundings(), this.#redaction, amend).bytes);
+      const encoded = encodeEntry(given, surroundings(), this.#redaction, amend);
+      message = decode(bytesOf(encoded));
       unknown = unknownFields(given);
     } catch (error) {
       const known = { id: "", teamId: "", action: "", resourceType: "" };

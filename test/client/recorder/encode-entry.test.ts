@@ -5,7 +5,11 @@ import { describe, expect, test } from "vitest";
 import { AuditEntrySchema } from "../../../gen/audit/v1/entry_pb.ts";
 import { compileRedaction } from "../../../src/client/metadata/redaction.ts";
 import type { NewEntry, NewResource } from "../../../src/client/new-entry.ts";
-import { encodeEntry, UnencodableError } from "../../../src/client/recorder/encode-entry.ts";
+import {
+  bytesOf,
+  encodeEntry,
+  UnencodableError,
+} from "../../../src/client/recorder/encode-entry.ts";
 import { actorTypes, scopes, statuses } from "../../../src/client/words.ts";
 
 const rules = compileRedaction({ keys: ["iban"], paths: ["actor.name", "context.*"] });
@@ -19,7 +23,7 @@ const decoded = (entry: NewEntry, around = {}) => {
   amendments.length = 0;
   return fromBinary(
     AuditEntrySchema,
-    encodeEntry(entry, { ...nowhere, ...around }, none, amend).bytes,
+    bytesOf(encodeEntry(entry, { ...nowhere, ...around }, none, amend)),
   );
 };
 const metadataOf = (metadata: unknown) =>
@@ -81,11 +85,23 @@ describe("an entry is encoded", () => {
         });
         const expected = toBinary(AuditEntrySchema, message);
         fc.pre(expected.length <= 65_536);
-        const { bytes } = encodeEntry(entry, nowhere, none, amend);
+        const bytes = bytesOf(encodeEntry(entry, nowhere, none, amend));
         expect(Buffer.from(bytes).toString("hex")).toBe(Buffer.from(expected).toString("hex"));
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  test("with texts of any length, ASCII or not", () => {
+    for (const length of [0, 1, 127, 128, 129, 16_370, 16_384, 60_000]) {
+      for (const value of [
+        "x".repeat(length),
+        `${"x".repeat(length)}é`,
+        `é${"x".repeat(length)}`,
+      ]) {
+        expect(metadataOf({ value, after: "kept" })).toEqual({ value, after: "kept" });
+      }
+    }
   });
 
   test("with a new id and the time of the call, when it has none", () => {
@@ -114,7 +130,7 @@ describe("an entry is encoded", () => {
 
   test("as it was at the call, whatever the caller does to it afterwards", () => {
     const metadata: Record<string, unknown> = { a: 1 };
-    const { bytes } = encodeEntry({ action: "create", metadata }, nowhere, none, amend);
+    const bytes = bytesOf(encodeEntry({ action: "create", metadata }, nowhere, none, amend));
     metadata.a = 2;
     expect(fromBinary(AuditEntrySchema, bytes).metadata).toEqual({ a: 1 });
   });
@@ -217,7 +233,7 @@ describe("metadata is written as JSON would have it", () => {
 });
 
 test("secrets never leave the process, by the names of their keys and by their places", () => {
-  const { bytes } = encodeEntry(
+  const encoded = encodeEntry(
     {
       action: "create",
       actor: { type: "user", id: "usr-1", name: "Ada" },
@@ -235,7 +251,7 @@ test("secrets never leave the process, by the names of their keys and by their p
     rules,
     amend,
   );
-  const entry = fromBinary(AuditEntrySchema, bytes);
+  const entry = fromBinary(AuditEntrySchema, bytesOf(encoded));
   expect(entry.metadata).toEqual({
     accessToken: "[redacted]",
     nested: [{ customer_iban: "[redacted]", kept: 1 }],
@@ -259,6 +275,22 @@ describe("an entry is refused", () => {
       expect(() => metadataOf(metadata)).toThrow(/larger than 65536 bytes/);
     }
     expect(() => decoded({ action: huge })).toThrow(UnencodableError);
+  });
+
+  test("for one byte more than fits", () => {
+    const sizeOf = (length: number) => {
+      const entry = {
+        action: "x".repeat(length),
+        id: "log-1" as const,
+        occurTime: new Date(1_000),
+      };
+      return bytesOf(encodeEntry(entry, nowhere, none, amend)).length;
+    };
+    const longest = 65_536 - (sizeOf(60_000) - 60_000);
+    expect(sizeOf(longest)).toBe(65_536);
+    expect(() => sizeOf(longest + 1)).toThrow(/larger than 65536 bytes/);
+    // Nothing but fields that are not measured before they are written.
+    expect(() => metadataOf({ list: Array(17_000).fill(true) })).toThrow(/larger than 65536 bytes/);
   });
 
   test("when a value has another type than it must", () => {

@@ -5,7 +5,7 @@ import { Lanes, type Pending } from "../../../src/client/recorder/lanes.ts";
 const entry = (teamId: string, n: number, size = 10): Pending => ({
   id: `${teamId}/${n}`,
   teamId,
-  bytes: new Uint8Array(size),
+  data: "x".repeat(size),
   epoch: 1,
   failures: 0,
 });

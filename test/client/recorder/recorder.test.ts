@@ -257,6 +257,41 @@ describe("with a spill directory and the server away", () => {
     await recorder.close({ timeoutMs: 1 });
   });
 
+  test("a burst of more than memory holds, within one turn, is not dropped: order stays, and memory is what it was", async () => {
+    await using proxy = await startFaultProxy(server.url);
+    await proxy.stop();
+    await using recorder = open({
+      baseUrl: proxy.url,
+      backoff: { baseMs: 5, maxMs: 20 },
+      spillDirectory,
+      maxEntries: 40,
+    });
+    for (let i = 0; i < 200; i++) recorder.record({ teamId, action: "step", metadata: { i } });
+    expect(recorder.stats.waiting.entries).toBe(200);
+    await expect.poll(() => recorder.stats.waiting.entries).toBe(20);
+    expect(recorder.stats).toMatchObject({ spilled: 180, dropped: { overflow: 0 } });
+    await proxy.start();
+    expect(await recorder.flush({ timeoutMs: 60_000 })).toBe(true);
+    const order = Array.from({ length: 200 }, (_, i) => i);
+    expect((await log()).map(({ metadata }) => metadata?.i)).toEqual(order);
+    expect(recorder.stats).toMatchObject({ recorded: 200, dropped: { overflow: 0 } });
+  });
+
+  test("a burst of more than eight times that drops the newest, and so does one for which the disk has no room", async () => {
+    const options = { baseUrl: "http://127.0.0.1:1", spillDirectory };
+    const step = { teamId, action: "step", metadata: { padding: "x".repeat(900) } } as const;
+    await using recorder = open({ ...options, maxEntries: 40 });
+    for (let i = 0; i < 500; i++) recorder.record(step);
+    expect(recorder.stats).toMatchObject({ waiting: { entries: 320 }, dropped: { overflow: 180 } });
+    await recorder.close({ timeoutMs: 1 });
+
+    await using small = open({ ...options, maxEntries: 40, spillMaxBytes: 100_000 });
+    for (let i = 0; i < 500; i++) small.record(step);
+    expect(small.stats.waiting.entries).toBeGreaterThan(80);
+    expect(small.stats.waiting.entries).toBeLessThan(140);
+    await small.close({ timeoutMs: 1 });
+  });
+
   test("no more is read back from disk than half of memory holds", async () => {
     await using proxy = await startFaultProxy(server.url);
     await proxy.stop();
