@@ -1,8 +1,21 @@
-# The service and its CLI. Node runs the TypeScript sources as they are; nothing is built.
-FROM node:26-slim AS dependencies
+# The service and its CLI. Node runs the TypeScript sources as they are; only the dashboard is built.
+FROM node:26-slim AS manifests
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY src/client/package.json ./src/client/
+COPY src/dashboard/package.json ./src/dashboard/
+
+FROM manifests AS sources
+RUN npm ci --ignore-scripts
+COPY tsconfig.json ./
+COPY gen ./gen
+COPY src ./src
+# Of the dashboard the service needs what is built, no more.
+RUN node src/dashboard/build.ts \
+  && mv src/dashboard/dist /dist && rm -rf src/dashboard \
+  && mkdir src/dashboard && mv /dist src/dashboard/dist
+
+FROM manifests AS dependencies
 # What is optional is optional for users of @annals/client, none of it for the service.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
 
@@ -13,7 +26,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY migrations ./migrations
 COPY gen ./gen
-COPY src ./src
+COPY --from=sources /app/src ./src
 # The demo's events are an example's.
 COPY examples ./examples
 # All that is written: the database is elsewhere, and logs go to standard output. A volume that is

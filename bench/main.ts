@@ -1,14 +1,16 @@
 /** `npm run bench`: measures what is promised, each figure beside a baseline from the same run. */
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { dashboard } from "./dashboard.ts";
 import { openPostgres } from "./database.ts";
 import { describeMachine } from "./machine.ts";
 import { proofs } from "./proofs.ts";
 import { recorder } from "./recorder.ts";
 import { isMet, Report } from "./report.ts";
 import type { Suite } from "./suite.ts";
+import { summarize } from "./summarize.ts";
 
-const suites: readonly Suite[] = [proofs, recorder];
+const suites: readonly Suite[] = [proofs, recorder, summarize, dashboard];
 
 const usage = `npm run bench -- [suite …] [options]; without a suite, all of them
 

@@ -51,6 +51,8 @@ export interface Config extends StorageConfig {
   readonly logLevel: NonNullable<Environment["LOG_LEVEL"]>;
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly corsOrigins: readonly string[];
+  /** Whether `/` serves the dashboard. */
+  readonly dashboard: boolean;
   readonly prefixes: PrefixRegistry;
   /** Absent in the embedded default without configured credentials: a development secret is made. */
   readonly jwt?: JwtConfig;
@@ -116,6 +118,7 @@ export function loadConfig(env: Variables): Config {
     logLevel: e.LOG_LEVEL ?? (production ? "info" : "warn"),
     ...(tls === undefined ? {} : { tls }),
     corsOrigins: e.CORS_ORIGINS,
+    dashboard: e.DASHBOARD === "on",
     prefixes,
     ...(keys.length === 0 ? {} : { jwt: { ...jwtDefaults, ...jwtKeys(e) } }),
     jwtDefaults,

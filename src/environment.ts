@@ -71,6 +71,7 @@ export const environment = z.object({
     .optional()
     .describe("File with the PEM private key of the certificate."),
   CORS_ORIGINS: list.default([]).describe("Origins of browser clients, comma-separated, exact."),
+  DASHBOARD: z.enum(["on", "off"]).default("on").describe("`off` serves no dashboard."),
   ID_PREFIXES: z
     .string()
     .default("")

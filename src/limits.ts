@@ -61,6 +61,21 @@ export const scanLimits = {
   windowsPerPage: 5,
 } as const;
 
+/** Counting by time. */
+export const summaryLimits = {
+  buckets: 500,
+  /** As many at most, where the server chooses how long they are. */
+  chosenBuckets: 120,
+  bucketSeconds: 100 * 365 * 86_400,
+  /**
+   * Under a filter that needs entries to be read: how many, and after how long no more are begun to
+   * be. Entries are read in windows.
+   */
+  readEntries: 200_000,
+  readMs: 500,
+  windowEntries: 20_000,
+} as const;
+
 /** Streams and the feed behind them. */
 export const streamLimits = {
   perPrincipal: 100,

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { loadEnvFile } from "node:process";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
-import { demoTeamId, developmentFiles } from "./server/development.ts";
+import { demoTeamId, developmentFiles, signInLink, signInToken } from "./server/development.ts";
 import { type RunningServer, startServer } from "./server/server.ts";
 
 /** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
@@ -23,19 +23,25 @@ export async function serve(): Promise<void> {
   };
   process.on("SIGTERM", stop).on("SIGINT", stop);
   if (!config.production && "dataDir" in config.database) {
-    process.stdout.write(welcome(config, config.database.dataDir, server));
+    process.stdout.write(await welcome(config, config.database.dataDir, server));
   }
   await server.closed;
   process.removeListener("SIGTERM", stop).removeListener("SIGINT", stop);
 }
 
-/** What a person needs next. */
-function welcome(config: Config, dataDir: string, { url }: RunningServer): string {
+/** What a person needs next. Written to standard output only: the link is as good as its token. */
+async function welcome(config: Config, dataDir: string, { url }: RunningServer): Promise<string> {
   if (config.jwt !== undefined) return `Annals is ready at ${url} (data in ${dataDir}).\n`;
   const { token } = developmentFiles(dataDir);
+  const dashboard = config.dashboard
+    ? `
+  Look at it (the link signs you in, for 12 hours; npx annals dashboard makes another):
+    ${signInLink(url, await signInToken(dataDir))}
+`
+    : "";
   return `
 Annals is ready at ${url}
-
+${dashboard}
   Development token (platform admin, team ${demoTeamId}):
     ${token}
 
@@ -44,8 +50,8 @@ Annals is ready at ${url}
       -H "Authorization: Bearer $(cat ${token})" -H "Content-Type: application/json" \\
       -d '{"entry": {"action": "create", "resource": {"type": "snapshot", "id": "nightly"}}}'
 
-  Watch the trail:       npx annals tail
-  Look at what is there: npx annals list
+  Watch it in a terminal: npx annals tail
+  List what is there:     npx annals list
 
 `;
 }

@@ -37,6 +37,7 @@ describe("an empty environment", () => {
       logLevel: "warn",
       database: { dataDir: "./data" },
       corsOrigins: [],
+      dashboard: true,
       streamsPerPrincipal: 100,
       streamMaxAgeMs: 3_600_000,
       hints: true,
@@ -64,6 +65,7 @@ test("every mistake is reported, at once and by name", () => {
     LOG_LEVEL: "loud",
     TLS_CERT_FILE: certFile,
     CORS_ORIGINS: "https://ok.example.com, https://app.example.com/page, *",
+    DASHBOARD: "yes",
     ID_PREFIXES: "team=t",
     AUTH_JWKS_URL: "ftp://keys",
     AUTH_JWT_SECRET: "short",
@@ -217,6 +219,7 @@ describe("edge values", () => {
       good: ["https://a.example.com", "http://localhost:5173,https://b.example.com,", ","],
       bad: ["*", "null", "a.example.com", "https://a.example.com/", "https://A.example.com"],
     },
+    DASHBOARD: { good: ["on", "off"], bad: ["On", "true", "false", "0"] },
     ID_PREFIXES: {
       good: ["project=prj", "user=", " project=prj , user= ,", "sandbox=box"],
       bad: ["project", "a=b=c", "Project=prj", "project=Prj", "log=", "project=usr", "=x"],

@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { registerHooks } from "node:module";
 import type { TeamId } from "../../src/ids.ts";
 import type { NewEntry } from "../../src/log/entry.ts";
 import { extendLogs } from "../../src/log/extend.ts";
@@ -7,6 +6,7 @@ import { detailsDigest, leafHash, saltBytes } from "../../src/log/leaf.ts";
 import { Frontier } from "../../src/log/merkle.ts";
 import { sha256 } from "../../src/log/sha256.ts";
 import { append } from "../../src/store/append.ts";
+import { importAppendWith } from "../append-variant.ts";
 import { middle, progress } from "../report.ts";
 import { cpuMicros, inTurns, median, type Samples } from "../samples.ts";
 import type { Setting } from "../suite.ts";
@@ -26,7 +26,10 @@ export async function measureAppendCost({ postgres, report }: Setting): Promise<
   progress(`append: ${rounds} rounds of ${batches} batches of ${batchEntries}, with and without`);
   await using database = await postgres.createDatabase();
   const { write } = database.pools;
-  const appendWithoutTree = await importAppendWithoutTree();
+  const appendWithoutTree = await importAppendWith(
+    "/log/extend.ts",
+    new URL("./extend-without-tree.ts", import.meta.url),
+  );
   const of = (appending: typeof append) => {
     const next = traffic(newTeam());
     return async () => {
@@ -65,24 +68,6 @@ export async function measureAppendCost({ postgres, report }: Setting): Promise<
     unit: "µs",
     target: { atMost: targetMicros },
   });
-}
-
-/** The append of this program, only that another module stands in for `log/extend.ts`. */
-async function importAppendWithoutTree(): Promise<typeof append> {
-  const variant = new URL("../../src/store/append.ts?without-tree", import.meta.url).href;
-  const standIn = new URL("./extend-without-tree.ts", import.meta.url).href;
-  const hooks = registerHooks({
-    resolve: (specifier, context, next) =>
-      context.parentURL === variant && specifier.endsWith("/log/extend.ts")
-        ? next(standIn, context)
-        : next(specifier, context),
-  });
-  try {
-    const module = (await import(variant)) as { append: typeof append };
-    return module.append;
-  } finally {
-    hooks.deregister();
-  }
 }
 
 function measureParts() {

@@ -1,5 +1,6 @@
 import type { TeamId } from "../../src/ids.ts";
 import { type Entry, hasDetails, type Millis, type NewEntry } from "../../src/log/entry.ts";
+import { addEntries, type CountedTo, countStride } from "../../src/log/counts.ts";
 import type { EntriesById } from "../../src/log/extend.ts";
 
 /**
@@ -17,6 +18,7 @@ interface Size {
 interface LogEnd {
   readonly lastRecordTime: Millis | undefined;
   readonly frontier: Size;
+  readonly counts?: number[] | undefined;
 }
 
 /** As `extendLogs`, without salts, digests, leaves, frontier and tiles. */
@@ -27,7 +29,11 @@ export function extendLogs(
   now: Millis,
 ) {
   const appended: Entry[] = [];
-  const ends = new Map<TeamId, { recordTime: Millis; frontier: Size }>();
+  const ends = new Map<
+    TeamId,
+    { recordTime: Millis; frontier: Size; counts: number[] | undefined }
+  >();
+  const countedTo: CountedTo[] = [];
   for (const entry of entries) {
     const { teamId } = entry;
     const log = logs.get(teamId);
@@ -43,9 +49,16 @@ export function extendLogs(
       detailsSalt: constant,
       leafHash: constant,
     });
-    ends.set(teamId, { recordTime, frontier: log.frontier });
+    const { frontier, counts } = log;
+    if (counts !== undefined) {
+      addEntries(counts, entry);
+      if (frontier.size % BigInt(countStride) === 0n) {
+        countedTo.push({ teamId, size: frontier.size, recordTime, counts: [...counts] });
+      }
+    }
+    ends.set(teamId, { recordTime, frontier, counts });
   }
-  return { appended, ends, tiles: [] };
+  return { appended, ends, tiles: [], countedTo };
 }
 
 /** As `frontierFrom`, of which only the size is left. */

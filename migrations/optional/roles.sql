@@ -26,11 +26,16 @@ GRANT SELECT ON
   control_plane.audit_logs,
   control_plane.audit_log_heads,
   control_plane.audit_log_tiles,
+  control_plane.audit_log_counts,
   control_plane.api_keys,
   control_plane.migrations
 TO annals_service, annals_maintenance;
 
-GRANT INSERT ON control_plane.audit_logs, control_plane.audit_log_tiles TO annals_service;
+GRANT INSERT ON
+  control_plane.audit_logs,
+  control_plane.audit_log_tiles,
+  control_plane.audit_log_counts
+TO annals_service;
 GRANT INSERT, UPDATE ON control_plane.audit_log_heads, control_plane.api_keys TO annals_service;
 
 -- Erasing details, and no other UPDATE of an entry.
@@ -45,3 +50,8 @@ GRANT UPDATE (
 ) ON control_plane.audit_logs TO annals_maintenance;
 GRANT DELETE ON control_plane.audit_logs TO annals_maintenance;
 GRANT UPDATE (first_sequence) ON control_plane.audit_log_heads TO annals_maintenance;
+
+-- Counting a log anew, which runs with the rights of whoever calls it.
+GRANT EXECUTE ON FUNCTION control_plane.count_log(uuid) TO annals_maintenance;
+GRANT INSERT, DELETE ON control_plane.audit_log_counts TO annals_maintenance;
+GRANT UPDATE (counts) ON control_plane.audit_log_heads TO annals_maintenance;

@@ -18,8 +18,15 @@ const worldSeed = 1843;
 const historyEntries = 200;
 const historyMs = 6 * 3_600_000;
 
+/** What {@link live} needs. */
+export interface LiveFlags extends DemoFlags {
+  url: string;
+  /** A link that opens the dashboard, signed in. */
+  link?: string;
+}
+
 /** Has things happen and records them, until the signal. */
-export async function live(flags: DemoFlags & { url: string }, signal: AbortSignal): Promise<void> {
+export async function live(flags: LiveFlags, signal: AbortSignal): Promise<void> {
   const options = await clientOptions(flags);
   const { teamId, fresh } = await findTeam(options);
   await using recorder = createRecorder({ ...options, backoff: { baseMs: 250, maxMs: 5_000 } });
@@ -68,11 +75,11 @@ function reportTrouble(recorder: Recorder): void {
   });
 }
 
-function introduction({ url, rate }: DemoFlags & { url: string }, { teams }: World): string {
+function introduction({ url, rate, link }: LiveFlags, { teams }: World): string {
   const [own, other] = teams;
   return `
 The demo is at ${url}: about ${rate} entries a second. Ctrl-C ends it.
-In another terminal, in this directory:
+${link === undefined ? "" : `Look at it (the link signs you in, for 12 hours):\n\n  ${link}\n\n`}In another terminal, in this directory:
 
   npx annals tail --last 10               watch ${own?.name ?? "the team"} live
   npx annals tail --all-teams             watch every team

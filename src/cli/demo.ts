@@ -1,5 +1,6 @@
 /** `annals demo`: the server with entries arriving all the time. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import type { Config } from "../config.ts";
 import { UsageError } from "./failure.ts";
 import { untilInterrupted } from "./signals.ts";
 
@@ -34,10 +35,18 @@ async function demo(flags: DemoFlags): Promise<void> {
   if (config.production) throw new UsageError("not with DATABASE_URL or NODE_ENV=production");
   const server = await startServer(config, createLogger("warn"));
   try {
-    await live({ ...flags, url: server.url }, signal);
+    const link = await demoLink(config, server.url);
+    await live({ ...flags, url: server.url, ...(link !== undefined && { link }) }, signal);
   } finally {
     await server.close();
   }
+}
+
+/** A link to look at it, if there is a dashboard and the credentials are those made for developers. */
+async function demoLink({ dashboard, jwt, database }: Config, url: string) {
+  if (!dashboard || jwt !== undefined || !("dataDir" in database)) return undefined;
+  const { signInLink, signInToken } = await import("../server/development.ts");
+  return signInLink(url, await signInToken(database.dataDir));
 }
 
 function positiveNumber(text: string): number {

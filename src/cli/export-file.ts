@@ -1,29 +1,18 @@
 /** A file that an export grows in, and what it takes to go on after an interruption. */
 import { createHash } from "node:crypto";
 import { constants, type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
+import type { ExportReach } from "../client/export-steps.ts";
 import { replaceFile, syncDirectory } from "./atomic-file.ts";
 import { UsageError } from "./failure.ts";
 import { type FileLock, lockFile } from "./file-lock.ts";
 import { readIfThere } from "./missing-file.ts";
 
 /** How far an export is: what the next run needs besides the file itself. */
-export interface ExportState {
+export interface ExportState extends ExportReach {
   /** What was asked for: the same text for the same export. */
   readonly asked: string;
   /** What it is filtered by, in the API's JSON, times as they were understood at first. */
   readonly filter?: unknown;
-  /** The checkpoint that it is to reach: a signed note. */
-  readonly goal: string;
-  /** A position of the stream at or before what was written last; empty for the beginning. */
-  readonly cursor: string;
-  /** The last sequence that was written or passed over, in decimal. */
-  readonly last: string;
-  readonly entries: number;
-  readonly withheld: number;
-  /** The frontier of the tree up to there in base64, of a complete export. */
-  readonly hashes: readonly string[];
-  /** Erased entries that were written and whose erasure was not, as `WalkState` has them. */
-  readonly unexplained: readonly string[];
 }
 
 interface SavedState {

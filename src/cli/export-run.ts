@@ -1,20 +1,18 @@
 /** Reading a log into an export, from wherever an earlier run has left it. */
 import type { AuditClient } from "../client/client.ts";
+import type { ExportFormat } from "../client/export-format.ts";
 import type { ExportHeader } from "../client/export-lines.ts";
+import { beginning, exportSteps } from "../client/export-steps.ts";
 import type { StreamFields } from "../client/follow.ts";
-import { isEntry, LogReader } from "../client/log-reader.ts";
 import type { RetryOptions } from "../client/retry.ts";
 import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
-import { VerificationError } from "../client/verify/fault.ts";
-import { base64, fromBase64 } from "../log/base64.ts";
+import { sha256 } from "../log/sha256.ts";
 import type { ExportFile, ExportState } from "./export-file.ts";
-import type { ExportFormat } from "./export-format.ts";
-import { proveAll } from "./export-proofs.ts";
 import type { OpenLog } from "./open-log.ts";
 import { warn } from "./output.ts";
 import { isAtFault } from "./verify-failure.ts";
-import { floorStart, missingBeginning } from "./verify-start.ts";
-import { requireReached, step } from "./verify-step.ts";
+import { missingBeginning } from "./verify-start.ts";
+import { requireReached } from "./verify-step.ts";
 
 /** An export to be made, or gone on with. */
 export interface ExportJob {
@@ -44,12 +42,6 @@ export interface ExportResult {
   readonly pruned: bigint;
 }
 
-/** What is written, and the state that goes with it. */
-interface Step {
-  readonly text: string;
-  readonly state: ExportState;
-}
-
 /** What a crash may cost: so much time or so many UTF-16 units of text. */
 const saveEvery = { ms: 2_000, length: 4 * 1024 * 1024 };
 
@@ -62,7 +54,7 @@ const saveEvery = { ms: 2_000, length: 4 * 1024 * 1024 };
  */
 export async function runExport(job: ExportJob): Promise<ExportResult> {
   const { file, format, log, retry } = job;
-  let state = file.saved ?? freshState(job);
+  let state = file.saved ?? { ...job.asked, ...beginning(log.checkpoint.note) };
   if (!file.saved) {
     await file.write(format.header(job.header));
     await file.save(state);
@@ -70,10 +62,14 @@ export async function runExport(job: ExportJob): Promise<ExportResult> {
   let savedAt = performance.now();
   let unsaved = 0;
   try {
-    const steps = job.filter ? matching(job, job.filter, state) : everything(job, state);
-    for await (const { text, state: reached } of steps) {
+    const onPruned = (pruned: bigint) => {
+      if (!job.allowPruned) throw missingBeginning(pruned);
+    };
+    const source = { ...job, sha256, onPruned, requireReached };
+    for await (const { text, reach, done, total } of exportSteps(source, state)) {
       await file.write(text);
-      state = reached;
+      state = { ...job.asked, ...reach };
+      job.onProgress(done, total);
       unsaved += text.length;
       if (performance.now() - savedAt < saveEvery.ms && unsaved < saveEvery.length) continue;
       await file.save(state);
@@ -96,104 +92,5 @@ export async function runExport(job: ExportJob): Promise<ExportResult> {
       warn(`annals: ${file.part} and its state stay as they were: ${why}`);
     });
     throw error;
-  }
-}
-
-function freshState({ asked, log }: ExportJob): ExportState {
-  return {
-    ...asked,
-    goal: log.checkpoint.note,
-    cursor: "",
-    last: "0",
-    entries: 0,
-    withheld: 0,
-    hashes: [],
-    unexplained: [],
-  };
-}
-
-/**
- * Every position up to the goal. An entry whose details were erased, but whose erasure stands
- * behind the goal, calls for a later goal, as in `walkLog`.
- */
-async function* everything(job: ExportJob, from: ExportState): AsyncGenerator<Step> {
-  const { client, log, format, retry, onProgress } = job;
-  const { verifier, teamId } = log;
-  let state = from;
-  let goal = await verifier.verifyCheckpoint(state.goal, teamId);
-  const hashes = state.hashes.map((text) => fromBase64(text) ?? new Uint8Array());
-  const { unexplained } = state;
-  let walk = verifier.walk(teamId, { size: BigInt(state.last), hashes, unexplained });
-  const options = { ...retry, teamId, cursor: state.cursor, after: walk.size };
-  const reader = new LogReader(client.audit, options);
-  for (let read = 0n; ; ) {
-    for await (const { positions } of reader.readTo(goal.size)) {
-      let text = "";
-      const first = positions[0]?.sequence;
-      if (walk.size === 0n && first !== undefined && first > 1n) {
-        if (!job.allowPruned) throw missingBeginning(first - 1n);
-        const start = await floorStart(client, teamId, first, retry);
-        walk = verifier.walk(teamId, start);
-        text = format.pruned(start);
-      }
-      for (const position of positions) step(walk, position);
-      text += format.positions(positions.map((position) => ({ position })));
-      const entries = positions.filter(isEntry).length;
-      const reached = walk.state;
-      state = {
-        ...state,
-        cursor: reader.cursor,
-        last: String(walk.size),
-        entries: state.entries + entries,
-        withheld: state.withheld + positions.length - entries,
-        hashes: reached.hashes.map(base64),
-        unexplained: reached.unexplained ?? [],
-      };
-      yield { text, state };
-      onProgress(walk.size, goal.size);
-    }
-    if (retry.signal.aborted) return;
-    requireReached(walk, goal);
-    const suspect = walk.unexplained;
-    if (suspect === undefined || suspect <= read) break;
-    read = walk.size;
-    const newest = await log.newest();
-    if (newest.size > goal.size) goal = newest;
-    state = { ...state, goal: goal.note };
-  }
-  walk.finish(goal);
-  yield { text: "", state };
-}
-
-/** What matches a filter up to the goal, each entry with its proof. */
-async function* matching(
-  job: ExportJob,
-  filter: NonNullable<StreamFields["filter"]>,
-  from: ExportState,
-): AsyncGenerator<Step> {
-  const { client, log, format, retry, onProgress } = job;
-  let state = from;
-  const goal = await log.verifier.verifyCheckpoint(state.goal, log.teamId);
-  const after = BigInt(state.last);
-  const options = { ...retry, teamId: log.teamId, filter, cursor: state.cursor, after };
-  const reader = new LogReader(client.audit, options);
-  for await (const { positions } of reader.readTo(goal.size)) {
-    const entries = positions.filter(isEntry);
-    let last = BigInt(state.last);
-    for (const { sequence } of entries) {
-      if (sequence <= last) throw new VerificationError("sequence_repeated", { sequence });
-      last = sequence;
-    }
-    const proved = job.withProofs
-      ? await proveAll(job, goal, entries)
-      : entries.map((position) => ({ position }));
-    state = {
-      ...state,
-      cursor: reader.cursor,
-      last: String(last),
-      entries: state.entries + entries.length,
-    };
-    yield { text: format.positions(proved), state };
-    onProgress(last, goal.size);
   }
 }

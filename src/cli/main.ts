@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import manifest from "../../package.json" with { type: "json" };
 import { acceptRollbackCommand } from "./accept-rollback.ts";
+import { dashboardCommand } from "./dashboard.ts";
 import { demoCommand } from "./demo.ts";
 import { loadEnvironmentFile } from "./environment-file.ts";
 import { eraseCommand } from "./erase.ts";
@@ -41,6 +42,7 @@ for (const command of [
   keygenCommand(),
   acceptRollbackCommand(),
   tokenCommand(),
+  dashboardCommand(),
   demoCommand(),
 ]) {
   program.addCommand(command);

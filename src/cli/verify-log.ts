@@ -6,12 +6,13 @@ import type { RetryOptions } from "../client/retry.ts";
 import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
 import { VerificationError } from "../client/verify/fault.ts";
 import type { LogWalk, WalkReport } from "../client/verify/walk.ts";
+import { step } from "../client/walk-step.ts";
 import { base64 } from "../log/base64.ts";
 import type { OpenLog } from "./open-log.ts";
 import { isAtFault } from "./verify-failure.ts";
 import { firstBadEntry, type Walked } from "./verify-search.ts";
 import { floorStart, missingBeginning, savedStart, type WalkStart } from "./verify-start.ts";
-import { requireReached, step } from "./verify-step.ts";
+import { requireReached } from "./verify-step.ts";
 
 /** What a walk over a server's log has shown. */
 export interface LogReport extends WalkReport {

@@ -6,10 +6,10 @@ import { type RetryOptions, retrying } from "../client/retry.ts";
 import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
 import { VerificationError } from "../client/verify/fault.ts";
 import type { WalkState } from "../client/verify/walk.ts";
+import { step } from "../client/walk-step.ts";
 import { ProofError, verifyConsistency, verifyInclusion } from "../log/proof.ts";
 import { sha256 } from "../log/sha256.ts";
 import type { OpenLog } from "./open-log.ts";
-import { step } from "./verify-step.ts";
 
 /** A walk that came to another root than the checkpoint's. */
 export interface Walked {

@@ -1,10 +1,9 @@
 /** Where a walk over a log begins, if not with its first entry. */
 import type { AuditClient } from "../client/client.ts";
-import { type RetryOptions, retrying } from "../client/retry.ts";
-import { VerificationError } from "../client/verify/fault.ts";
+import { frontierOf, logFloor } from "../client/log-floor.ts";
+import type { RetryOptions } from "../client/retry.ts";
 import type { WalkState } from "../client/verify/walk.ts";
 import { fromBase64 } from "../log/base64.ts";
-import { Frontier } from "../log/merkle.ts";
 import { equalBytes } from "../log/proof.ts";
 import { sha256 } from "../log/sha256.ts";
 import { UsageError, VerificationFailure } from "./failure.ts";
@@ -19,25 +18,15 @@ export interface WalkStart extends WalkState {
   readonly withheld: number;
 }
 
-/**
- * Where a walk begins whose log no longer holds what is before `first`: with the frontier of the
- * entries before, told by the inclusion proof of the last of them. With wrong hashes no root comes
- * out right.
- */
+/** Where a walk begins whose log no longer holds what is before `first`. */
 export async function floorStart(
   client: AuditClient,
   teamId: string,
   first: bigint,
   retry: RetryOptions,
 ): Promise<WalkStart> {
-  const last = first - 1n;
-  const key = { case: "sequence", value: last } as const;
-  const ask = () => client.proofs.getInclusionProof({ teamId, key, treeSize: last });
-  const { hashes, leafHash } = await retrying(ask, retry);
-  const frontier = frontierOf({ size: last - 1n, hashes: hashes.toReversed() });
-  frontier?.append(leafHash);
-  if (frontier === undefined) throw new VerificationError("hash_malformed", { sequence: last });
-  return { reason: "floor", size: last, hashes: frontier.hashes, pruned: last, withheld: 0 };
+  const floor = await logFloor(client, teamId, first, retry, sha256);
+  return { ...floor, reason: "floor", pruned: floor.size, withheld: 0 };
 }
 
 /**
@@ -61,7 +50,7 @@ export async function savedStart({
       throw new UsageError(damaged, { cause });
     });
   const hashes = saved.hashes.map((text) => fromBase64(text) ?? new Uint8Array());
-  const frontier = frontierOf({ size, hashes });
+  const frontier = frontierOf({ size, hashes }, sha256);
   // Whatever is there now goes on from the last checkpoint, which was no smaller.
   const pruned = BigInt(saved.pruned ?? "0");
   const isSound = frontier !== undefined && equalBytes(frontier.root(), root);
@@ -78,13 +67,4 @@ export function missingBeginning(pruned: bigint): VerificationFailure {
     "  if that is known to be right, for old entries are no longer kept: --allow-pruned",
   ];
   return new VerificationFailure(lines.join("\n"));
-}
-
-function frontierOf({ size, hashes }: WalkState): Frontier | undefined {
-  try {
-    return new Frontier(sha256, size, hashes);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
 }

@@ -1,14 +1,6 @@
-/** A walk, step by step. */
-import { isEntry, type LogPosition } from "../client/log-reader.ts";
+/** What a walk over a log must have reached. */
 import type { VerifiedCheckpoint } from "../client/verify/checkpoint.ts";
-import type { LogWalk } from "../client/verify/walk.ts";
 import { VerificationFailure } from "./failure.ts";
-
-/** Adds whatever is at the next position. @throws VerificationError. */
-export function step(walk: LogWalk, position: LogPosition): void {
-  if (isEntry(position)) walk.addEntry(position);
-  else walk.addWithheld(position);
-}
 
 /** Whether a log that ends with entry `size` has all that was signed for. */
 export function requireReached({ size }: { size: bigint }, signed: VerifiedCheckpoint): void {

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { EntryId, TeamId } from "../ids.ts";
+import { addEntries, type CountedTo, type Counts, countStride } from "./counts.ts";
 import { type Entry, hasDetails, type Millis, type NewEntry } from "./entry.ts";
 import { detailsDigest, leafHash, saltBytes } from "./leaf.ts";
 import { Frontier } from "./merkle.ts";
@@ -10,6 +11,15 @@ import { type Tile, tileOf } from "./tile.ts";
 export interface LogEnd {
   readonly lastRecordTime: Millis | undefined;
   readonly frontier: Frontier;
+  /** How many entries it has; undefined if that is not known, and then it is not counted on. */
+  readonly counts?: number[] | undefined;
+}
+
+/** Where appending to a log has brought it. */
+export interface GrownLog {
+  readonly recordTime: Millis;
+  readonly frontier: Frontier;
+  readonly counts: Counts | undefined;
 }
 
 /** What new entries make of their logs. */
@@ -17,17 +27,21 @@ export interface Extension {
   /** The entries with their positions, times, digests and leaves. */
   readonly appended: readonly Entry[];
   /** The new ends of the logs that have grown. */
-  readonly ends: ReadonlyMap<TeamId, { readonly recordTime: Millis; readonly frontier: Frontier }>;
+  readonly ends: ReadonlyMap<TeamId, GrownLog>;
   /** Tiles that have become full, lower levels first within a log. */
   readonly tiles: readonly Tile[];
+  /** The counts to be stored, of the logs that are counted; those of a log in its order. */
+  readonly countedTo: readonly CountedTo[];
 }
+
+const stride = BigInt(countStride);
 
 /** By team and then id. */
 export type EntriesById = ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>>;
 
 /**
  * Appends entries to the logs whose ends are given, in the order given; entries of other logs
- * and those already recorded are passed over. The frontiers given are extended in place.
+ * and those already recorded are passed over. The frontiers and counts given are extended in place.
  *
  * The record time is `now`, or the log's last one if that is later.
  */
@@ -38,8 +52,9 @@ export function extendLogs(
   now: Millis,
 ): Extension {
   const appended: Entry[] = [];
-  const ends = new Map<TeamId, { recordTime: Millis; frontier: Frontier }>();
+  const ends = new Map<TeamId, GrownLog>();
   const tiles: Tile[] = [];
+  const countedTo: CountedTo[] = [];
   const salts = randomBytes(saltBytes * entries.length);
   for (const entry of entries) {
     const { teamId } = entry;
@@ -53,9 +68,16 @@ export function extendLogs(
       if (tile !== undefined) tiles.push(tile);
     });
     appended.push(next);
-    ends.set(teamId, { recordTime, frontier: log.frontier });
+    const { frontier, counts } = log;
+    if (counts !== undefined) {
+      addEntries(counts, next);
+      if (next.sequence % stride === 0n) {
+        countedTo.push({ teamId, size: next.sequence, recordTime, counts: [...counts] });
+      }
+    }
+    ends.set(teamId, { recordTime, frontier, counts });
   }
-  return { appended, ends, tiles };
+  return { appended, ends, tiles, countedTo };
 }
 
 function record(

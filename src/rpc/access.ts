@@ -29,24 +29,16 @@ export function requestedTeam(principal: Principal, teamId: string, field = "tea
  */
 export function readableScopes(principal: Principal, teamId: TeamId): readonly Scope[] {
   requireTeam(principal, teamId);
-  switch (principal.kind) {
-    case "platform_admin":
-      return scopes;
-    case "user":
-      return principal.role === "member" ? ["team"] : scopes;
-    case "service":
-    case "api_key":
-      if (principal.grants.includes("read_admin")) return scopes;
-      if (principal.grants.includes("read")) return ["team"];
-      throw new AuditError("PERMISSION_MISSING", "the credential is not granted to read", {
-        metadata: { permission: "read" },
-      });
-  }
+  const granted = grantedScopes(principal);
+  if (granted.length > 0) return granted;
+  throw new AuditError("PERMISSION_MISSING", "the credential is not granted to read", {
+    metadata: { permission: "read" },
+  });
 }
 
 /** @throws AuditError PERMISSION_MISSING unless the principal may read across teams. */
 export function requireAllTeams(principal: Principal): void {
-  if (principal.kind === "platform_admin") return;
+  if (readsAllTeams(principal)) return;
   throw new AuditError("PERMISSION_MISSING", "only platform admins may read all teams", {
     metadata: { permission: "read_all_teams" },
   });
@@ -68,6 +60,31 @@ export function requireEraser(principal: Principal, teamId: TeamId): void {
   throw new AuditError("PERMISSION_MISSING", "only admins and owners may erase details", {
     metadata: { permission: "erase_details" },
   });
+}
+
+/** What a principal may do in a team, apart from recording. */
+export interface Permissions {
+  /** None: it may read no entry. */
+  readonly readableScopes: readonly Scope[];
+  readonly readAllTeams: boolean;
+  readonly manageApiKeys: boolean;
+  readonly eraseDetails: boolean;
+}
+
+/**
+ * The outcome of the rules here for a team, for a caller that asks before it tries. Without a team,
+ * of a credential that belongs to none: in any team.
+ *
+ * @throws AuditError TEAM_NOT_ALLOWED.
+ */
+export function permissionsOf(principal: Principal, teamId: TeamId | undefined): Permissions {
+  if (teamId !== undefined) requireTeam(principal, teamId);
+  return {
+    readableScopes: grantedScopes(principal),
+    readAllTeams: readsAllTeams(principal),
+    manageApiKeys: isTeamAdmin(principal),
+    eraseDetails: isTeamAdmin(principal),
+  };
 }
 
 /** An actor as a caller gives it. */
@@ -118,6 +135,24 @@ function ownActor(principal: Principal): GivenActor {
     ...recorderOf(principal),
     ...(principal.name === undefined ? {} : { name: principal.name }),
   };
+}
+
+/** What may be read in a team; that it is one of the principal's is checked apart. */
+function grantedScopes(principal: Principal): readonly Scope[] {
+  switch (principal.kind) {
+    case "platform_admin":
+      return scopes;
+    case "user":
+      return principal.role === "member" ? ["team"] : scopes;
+    case "service":
+    case "api_key":
+      if (principal.grants.includes("read_admin")) return scopes;
+      return principal.grants.includes("read") ? ["team"] : [];
+  }
+}
+
+function readsAllTeams(principal: Principal): boolean {
+  return principal.kind === "platform_admin";
 }
 
 /** An admin or owner, of which team is checked apart, or a platform admin. */

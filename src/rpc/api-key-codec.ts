@@ -23,13 +23,18 @@ export function decodeGrants(grants: readonly ApiKeyGrant[], violations: Violati
   return [...decoded];
 }
 
+/** Grants on the wire. */
+export function encodeGrants(grants: readonly Grant[]): ApiKeyGrant[] {
+  return grants.map((grant) => wireGrants[grant]);
+}
+
 /** An API key on the wire. */
 export function encodeApiKey(key: ApiKey): MessageInitShape<typeof ApiKeySchema> {
   return {
     id: formatApiKeyId(key.id),
     teamId: formatTeamId(key.teamId),
     name: key.name,
-    grants: key.grants.map((grant) => wireGrants[grant]),
+    grants: encodeGrants(key.grants),
     createTime: encodeTime(key.createTime),
     ...(key.expireTime === undefined ? {} : { expireTime: encodeTime(key.expireTime) }),
     ...(key.revokeTime === undefined ? {} : { revokeTime: encodeTime(key.revokeTime) }),

@@ -1,23 +1,27 @@
 import type { ConnectRouter } from "@connectrpc/connect";
+import { AccessService } from "../../gen/audit/v1/access_service_pb.ts";
 import { AuditService } from "../../gen/audit/v1/audit_service_pb.ts";
 import { KeyService } from "../../gen/audit/v1/key_service_pb.ts";
 import { ProofService } from "../../gen/audit/v1/proof_service_pb.ts";
 import { createApiKey } from "./create-api-key.ts";
 import { erase } from "./erase.ts";
 import { get } from "./get.ts";
+import { getCaller } from "./get-caller.ts";
 import { getCheckpoint } from "./get-checkpoint.ts";
 import { getConsistencyProof } from "./get-consistency-proof.ts";
 import { getInclusionProof } from "./get-inclusion-proof.ts";
 import { list } from "./list.ts";
 import { listApiKeys } from "./list-api-keys.ts";
+import { listLogs } from "./list-logs.ts";
 import { record } from "./record.ts";
 import { recordBatch } from "./record-batch.ts";
 import { revokeApiKey } from "./revoke-api-key.ts";
 import type { Services } from "./services.ts";
 import { stream } from "./stream.ts";
+import { summarize } from "./summarize.ts";
 
 /** The services of the API, by which they are listed in health and reflection. */
-export const apiServices = [AuditService, KeyService, ProofService] as const;
+export const apiServices = [AuditService, KeyService, ProofService, AccessService] as const;
 
 /** Every RPC of the API, one line each. */
 export function apiRoutes(services: Services): (router: ConnectRouter) => void {
@@ -28,6 +32,8 @@ export function apiRoutes(services: Services): (router: ConnectRouter) => void {
       get: get(services),
       list: list(services),
       stream: stream(services),
+      summarize: summarize(services),
+      listLogs: listLogs(services),
       erase: erase(services),
     });
     router.service(KeyService, {
@@ -40,5 +46,6 @@ export function apiRoutes(services: Services): (router: ConnectRouter) => void {
       getInclusionProof: getInclusionProof(services),
       getConsistencyProof: getConsistencyProof(services),
     });
+    router.service(AccessService, { getCaller });
   };
 }

@@ -15,6 +15,8 @@ export interface Services {
   readonly logger: Logger;
   /** Records through the group commit. */
   readonly record: (entry: NewEntry, signal: AbortSignal) => Promise<Entry>;
+  /** The same for one batch: within each team its entries are recorded in the order of the calls. */
+  readonly recordInOrder: (signal: AbortSignal) => (entry: NewEntry) => Promise<Entry>;
   /** Does something and records that it did, in one transaction; see `Acts`. */
   readonly act: (
     entry: NewEntry,

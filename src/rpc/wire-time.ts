@@ -1,10 +1,17 @@
 import { create } from "@bufbuild/protobuf";
-import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type Duration,
+  DurationSchema,
+  type Timestamp,
+  TimestampSchema,
+} from "@bufbuild/protobuf/wkt";
 import type { Millis } from "../log/entry.ts";
 import type { Violations } from "./text.ts";
 
 const firstSecond = -62_135_596_800n;
 const lastSecond = 253_402_300_799n;
+/** The last time that the wire can carry. */
+export const lastTime: Millis = Number(lastSecond) * 1_000 + 999;
 
 /** Whole milliseconds of a timestamp, finer parts cut off; undefined (and noted) if invalid. */
 export function decodeTime(
@@ -30,4 +37,9 @@ export function encodeTime(time: Millis): Timestamp {
     seconds: BigInt(seconds),
     nanos: (time - seconds * 1_000) * 1_000_000,
   });
+}
+
+/** A length of time in whole seconds, on the wire. */
+export function encodeDuration(ms: number): Duration {
+  return create(DurationSchema, { seconds: BigInt(ms / 1_000) });
 }

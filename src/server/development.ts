@@ -31,7 +31,34 @@ export function developmentFiles(dataDir: string): { secret: string; token: stri
 export async function developmentCredentials(dataDir: string): Promise<{ secret: string }> {
   const files = developmentFiles(dataDir);
   const secret = await readOrMake(files.secret, () => randomBytes(32).toString("base64url"));
-  const token = await new SignJWT({
+  const token = await developmentToken(secret, "365 days");
+  await writeWhole(files.token, `${token}\n`, 0o600);
+  return { secret };
+}
+
+/**
+ * A link that opens the dashboard at the given address and signs in there: the token is in the
+ * fragment, which browsers send nowhere.
+ */
+export function signInLink(page: string, token: string, team?: string): string {
+  const link = new URL("/", page);
+  if (team !== undefined) link.searchParams.set("team", team);
+  link.hash = `token=${encodeURIComponent(token)}`;
+  return link.href;
+}
+
+/**
+ * A token for one such link: the development token's claims, good for 12 hours.
+ *
+ * @throws Error with code ENOENT if no server has made a secret in the directory yet.
+ */
+export async function signInToken(dataDir: string): Promise<string> {
+  const secret = (await readFile(developmentFiles(dataDir).secret, "utf8")).trim();
+  return developmentToken(secret, "12 hours");
+}
+
+function developmentToken(secret: string, lifetime: string): Promise<string> {
+  return new SignJWT({
     name: "Demo Admin",
     team_id: demoTeamId,
     role: "platform_admin",
@@ -39,10 +66,8 @@ export async function developmentCredentials(dataDir: string): Promise<{ secret:
     .setProtectedHeader({ alg: "HS256" })
     .setSubject("usr-00000000-0000-7000-8000-000000000001")
     .setIssuedAt()
-    .setExpirationTime("365 days")
+    .setExpirationTime(lifetime)
     .sign(Buffer.from(secret));
-  await writeWhole(files.token, `${token}\n`, 0o600);
-  return { secret };
 }
 
 /** Where the signing key of a data directory is, and the key that verifies its signatures. */

@@ -31,6 +31,7 @@ import { readWindow } from "../store/entries.ts";
 import { readSizes } from "../store/heads.ts";
 import { openPools } from "../store/pool.ts";
 import { createNotary, openCheckpoints } from "./checkpoints.ts";
+import { dashboardDirectory, dashboardRoutes, isDashboardBuilt } from "./dashboard.ts";
 import { openDatabase } from "./database.ts";
 import { developmentCredentials } from "./development.ts";
 import { withDrainGuard } from "./drain-guard.ts";
@@ -61,6 +62,7 @@ export interface ServerOverrides {
   readonly credentialCheckMs?: number;
   readonly apiKeyCacheMs?: number;
   readonly recheckMs?: number;
+  readonly dashboardDirectory?: string;
 }
 
 /** Starts a server: opens its database, wires its parts, listens. */
@@ -167,6 +169,7 @@ export async function startServer(
     logger,
     prefixes: config.prefixes,
     record: (entry, signal) => groupCommit.record(entry, signal),
+    recordInOrder: (signal) => groupCommit.inOrder(signal),
     act: (entry, act, signal) => acts.run(entry, act, signal),
     makeId: () => randomUUIDv7() as EntryId,
     ...(notary && { notary }),
@@ -190,6 +193,12 @@ export async function startServer(
     publicServices: [Health.typeName, ServerReflection.typeName],
     apiKeyCacheMs: overrides.apiKeyCacheMs ?? apiKeyCacheMs,
   });
+  const onUnsent = (error: unknown) => logger.error({ err: error }, "an answer could not be sent");
+  const beside = httpRoutes({ health, registry: metrics.registry });
+  const directory = overrides.dashboardDirectory ?? dashboardDirectory;
+  if (config.dashboard && !isDashboardBuilt(directory)) {
+    logger.warn({ directory }, "the dashboard is not built: npm run build:dashboard");
+  }
   const rpc = rpcHandler({
     routes: (router) => {
       apiRoutes(services)(router);
@@ -207,8 +216,15 @@ export async function startServer(
     interceptors: [observed.interceptor, deadline(requestLimits.unaryDeadlineMs)],
     readMaxBytes: requestLimits.messageBytes,
     bodyMs: overrides.bodyMs ?? requestLimits.unaryDeadlineMs,
-    fallback: httpRoutes({ health, registry: metrics.registry }),
-    onError: (error) => logger.error({ err: error }, "an answer could not be sent"),
+    fallback: config.dashboard
+      ? dashboardRoutes({
+          directory,
+          tls: config.tls !== undefined,
+          fallback: beside,
+          onError: onUnsent,
+        })
+      : beside,
+    onError: onUnsent,
   });
   // What contradicts a signed checkpoint is refused from the first call on.
   await notary?.start();

@@ -1,8 +1,10 @@
 import type pg from "pg";
 import type { EntryId, TeamId } from "../ids.ts";
+import { countsFrom } from "../log/counts.ts";
 import type { Entry, Millis, NewEntry } from "../log/entry.ts";
 import { type Extension, extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
 import { timeText } from "../log/filter.ts";
+import { countsText, insertCounts } from "./counts.ts";
 import {
   type EntryRow,
   entryColumns,
@@ -100,12 +102,14 @@ async function transact(
     await alongside(session);
   }
 
-  const { appended, ends, tiles } = extendLogs(entries, logs, byTeamAndId(recorded), now);
+  const extension = extendLogs(entries, logs, byTeamAndId(recorded), now);
+  const { appended, ends, tiles, countedTo } = extension;
   const statements: Promise<pg.QueryResult>[] = [];
   if (appended.length > 0) {
     statements.push(
       session.query({ name: "insert", text: insertStatement, values: insertValues(appended) }),
       ...tiles.map((tile) => insertTile(session, tile)),
+      ...(countedTo.length > 0 ? [insertCounts(session, countedTo)] : []),
       session.query({ name: "grow", text: growStatement, values: growValues(ends) }),
     );
   }
@@ -168,6 +172,7 @@ async function lockAndRead(
       {
         lastRecordTime: head.last_record_time ?? undefined,
         frontier: frontierFrom(head.size, head.frontier),
+        counts: countsFrom(head.size, head.counts),
       },
     ]),
   );
@@ -190,6 +195,7 @@ interface HeadRow {
   size: bigint;
   last_record_time: Millis | null;
   frontier: Buffer;
+  counts: string[];
 }
 
 async function lockHeads(
@@ -205,7 +211,7 @@ async function lockHeads(
       : ["lock-many", "team_id = ANY($1::uuid[])", teams];
   const { rows } = await session.query<HeadRow>({
     name: `${name} ${wait}`,
-    text: `SELECT team_id, size, last_record_time, frontier FROM control_plane.audit_log_heads
+    text: `SELECT team_id, size, last_record_time, frontier, counts FROM control_plane.audit_log_heads
       WHERE ${condition} ORDER BY team_id FOR UPDATE ${wait}`,
     values: [value],
   });
@@ -265,18 +271,20 @@ async function findRecorded(
 }
 
 const growStatement = `UPDATE control_plane.audit_log_heads AS head
-  SET size = grown.size, last_record_time = grown.last_record_time, frontier = grown.frontier
-  FROM unnest($1::uuid[], $2::bigint[], $3::text[]::timestamptz[], $4::text[]::bytea[])
-    AS grown (team_id, size, last_record_time, frontier)
+  SET size = grown.size, last_record_time = grown.last_record_time, frontier = grown.frontier,
+    counts = coalesce(grown.counts::bigint[], head.counts)
+  FROM unnest($1::uuid[], $2::bigint[], $3::text[]::timestamptz[], $4::text[]::bytea[], $5::text[])
+    AS grown (team_id, size, last_record_time, frontier, counts)
   WHERE head.team_id = grown.team_id`;
 
-function growValues(ends: Extension["ends"]): string[][] {
-  const values: [string[], string[], string[], string[]] = [[], [], [], []];
-  for (const [teamId, { recordTime, frontier }] of ends) {
+function growValues(ends: Extension["ends"]): (string | null)[][] {
+  const values: [string[], string[], string[], string[], (string | null)[]] = [[], [], [], [], []];
+  for (const [teamId, { recordTime, frontier, counts }] of ends) {
     values[0].push(teamId);
     values[1].push(String(frontier.size));
     values[2].push(timeText(recordTime));
     values[3].push(`\\x${Buffer.concat(frontier.hashes).toString("hex")}`);
+    values[4].push(counts === undefined ? null : countsText(counts));
   }
   return values;
 }

@@ -64,6 +64,37 @@ export async function readSizesAfter(
   return new Map(rows.map((row) => [row.team_id, row.size]));
 }
 
+/** A log that has entries. */
+export interface Log {
+  readonly teamId: TeamId;
+  /** The sequence of its newest entry. */
+  readonly size: bigint;
+  readonly firstSequence: bigint;
+  readonly lastRecordTime: Millis;
+}
+
+/** Up to `limit` logs that have entries, by team, from the given team on. */
+export async function readLogsFrom(db: Queryable, from: TeamId, limit: number): Promise<Log[]> {
+  const { rows } = await db.query<{
+    team_id: TeamId;
+    size: bigint;
+    first_sequence: bigint;
+    last_record_time: Millis;
+  }>({
+    name: "logs-from",
+    text: `SELECT team_id, size, first_sequence, last_record_time
+      FROM control_plane.audit_log_heads
+      WHERE size > 0 AND team_id >= $1 ORDER BY team_id LIMIT $2`,
+    values: [from, limit],
+  });
+  return rows.map((row) => ({
+    teamId: row.team_id,
+    size: row.size,
+    firstSequence: row.first_sequence,
+    lastRecordTime: row.last_record_time,
+  }));
+}
+
 /** A log's size and root hash, as its head has them. */
 export interface TreeHead {
   readonly size: bigint;

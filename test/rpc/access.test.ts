@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { AccessService, type Permissions } from "../../gen/audit/v1/access_service_pb.ts";
 import { ActorType, EntryScope } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReasonSchema } from "../../gen/audit/v1/error_reason_pb.ts";
 import { ApiKeyGrant } from "../../gen/audit/v1/key_service_pb.ts";
@@ -153,7 +154,33 @@ test.each(rows)("%s", async (principal, ...expected) => {
   const named = (cells: readonly string[]) =>
     Object.fromEntries(header.slice(1).map((name, i) => [name, cells[i]]));
   expect(named(measured)).toEqual(named(expected));
+
+  const [, , read, , all, manage, erase] = measured;
+  expect(await toldByGetCaller(clients)).toEqual({ read, all, manage, erase });
 });
+
+/** What GetCaller says may be done, in the words of the table. */
+async function toldByGetCaller({ transport }: TestClients) {
+  const access = createClient(AccessService, transport);
+  const told = async (request: { teamId?: string }, word: (may: Permissions) => string) => {
+    let may: Permissions | undefined;
+    const call = access.getCaller(request).then(({ permissions }) => {
+      may = permissions;
+    });
+    const settled = await outcome(call);
+    return may === undefined ? settled : word(may);
+  };
+  const byTeam = (word: (may: Permissions) => string) =>
+    across(teams, (teamId) => told({ teamId }, word));
+  return {
+    read: await byTeam(
+      ({ readableScopes: { length } }) => ["no-grant", "team", "all"][length] ?? "?",
+    ),
+    all: await told({}, ({ readAllTeams }) => (readAllTeams ? "all" : "no-grant")),
+    manage: await byTeam(({ manageApiKeys }) => (manageApiKeys ? "ok" : "no-grant")),
+    erase: await byTeam(({ eraseDetails }) => (eraseDetails ? "ok" : "no-grant")),
+  };
+}
 
 async function across(ids: readonly string[], measure: (teamId: string) => Promise<string>) {
   const cells: string[] = [];
@@ -240,6 +267,12 @@ async function readingAll({ audit }: TestClients): Promise<string> {
   const filter = { resourceIds: [fixture.id] };
   const all = { allTeams: true, filter } as const;
   return agreed({
+    // A log that is listed counts as both of its fixtures.
+    ListLogs: await counted(
+      audit
+        .listLogs({})
+        .then(({ logs }) => teams.map((id) => (logs.some((log) => log.teamId === id) ? 2 : 0))),
+    ),
     List: await counted(
       audit
         .list(all)

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { migrateUp, requireCurrentSchema, schemaStatus } from "../../src/store/migrate.ts";
 import { createDatabase } from "../support/postgres.ts";
 
-const MIGRATIONS = ["0001_log", "0002_append_only", "0003_erase_details"];
+const MIGRATIONS = ["0001_log", "0002_append_only", "0003_erase_details", "0004_counts"];
 
 async function connect(connectionString: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString });
@@ -59,6 +59,9 @@ test("a schema with some migrations is brought forward by the rest", async () =>
   await client.query(`
     DROP FUNCTION control_plane.audit_logs_append_only CASCADE;
     DROP FUNCTION control_plane.erase_details;
+    DROP FUNCTION control_plane.count_log;
+    DROP TABLE control_plane.audit_log_counts;
+    ALTER TABLE control_plane.audit_log_heads DROP COLUMN counts;
     DELETE FROM control_plane.migrations WHERE name <> '0001_log'`);
   await client.end();
   expect(await migrateUp(connection, () => undefined)).toEqual(MIGRATIONS.slice(1));

@@ -107,7 +107,14 @@ describe("the service's role", () => {
       Buffer.alloc(8192),
       HASH,
     ]);
-    await service.query("UPDATE control_plane.audit_log_heads SET size = 4, frontier = $1", [HASH]);
+    await service.query(
+      "INSERT INTO control_plane.audit_log_counts VALUES ($1, now(), 32, '{32,0,0,0,0,0,0,0}')",
+      [TEAM],
+    );
+    await service.query(
+      "UPDATE control_plane.audit_log_heads SET size = 4, frontier = $1, counts[1] = 4",
+      [HASH],
+    );
     await service.query(
       `INSERT INTO control_plane.api_keys
          (team_id, id, name, secret_hash, secret_hint, create_time)
@@ -115,7 +122,13 @@ describe("the service's role", () => {
       [TEAM, HASH],
     );
     await service.query("UPDATE control_plane.api_keys SET last_use_time = now()");
-    for (const table of ["audit_logs", "audit_log_heads", "audit_log_tiles", "api_keys"]) {
+    for (const table of [
+      "audit_logs",
+      "audit_log_heads",
+      "audit_log_tiles",
+      "audit_log_counts",
+      "api_keys",
+    ]) {
       const { rowCount } = await service.query(`SELECT * FROM control_plane.${table}`);
       expect(rowCount).toBeGreaterThan(0);
     }
@@ -178,6 +191,9 @@ describe("the service's role", () => {
     ["drop the table", "DROP TABLE control_plane.audit_logs"],
     ["delete a head", "DELETE FROM control_plane.audit_log_heads"],
     ["change a tile", "UPDATE control_plane.audit_log_tiles SET level = 1"],
+    ["change a count", "UPDATE control_plane.audit_log_counts SET size = 1"],
+    ["delete a count", "DELETE FROM control_plane.audit_log_counts"],
+    ["count a log anew", `SELECT control_plane.count_log('${TEAM}')`],
     ["delete a key", "DELETE FROM control_plane.api_keys"],
     ["forget a migration", "DELETE FROM control_plane.migrations"],
     ["make a table", "CREATE TABLE control_plane.mine ()"],
@@ -224,11 +240,18 @@ describe("the maintenance role", () => {
     await raise(257);
   });
 
+  test("counts a log anew", async () => {
+    await maintenance.query("SELECT control_plane.count_log($1)", [TEAM]);
+    const { rows } = await superuser.query("SELECT counts FROM control_plane.audit_log_heads");
+    expect(rows).toEqual([{ counts: ["3", "0", "0", "0", "0", "0", "0", "0"] }]);
+  });
+
   test.each([
     ["append an entry", "INSERT INTO control_plane.audit_logs DEFAULT VALUES"],
     ["change what is not a detail", "UPDATE control_plane.audit_logs SET action = 'nothing'"],
     ["replace a digest", "UPDATE control_plane.audit_logs SET details_digest = leaf_hash"],
     ["change a log's size", "UPDATE control_plane.audit_log_heads SET size = 9"],
+    ["change a count", "UPDATE control_plane.audit_log_counts SET size = 1"],
     ["truncate the entries", "TRUNCATE control_plane.audit_logs"],
     ["make a key", "INSERT INTO control_plane.api_keys DEFAULT VALUES"],
     ["use the service's function", `SELECT control_plane.erase_details('${TEAM}', '{1}')`],

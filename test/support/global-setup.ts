@@ -1,17 +1,22 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { migrateUp } from "../../src/store/migrate.ts";
 import { startPostgres } from "./postgres-server.ts";
 
+const dashboardBuild = fileURLToPath(new URL("../../src/dashboard/build.ts", import.meta.url));
 const GROUP_ROLES = ["annals_service", "annals_maintenance"];
 
 /**
  * Gives the run a PostgreSQL (the one at TEST_DATABASE_URL, which must be a superuser's URL, or one
- * started for the run) and in it a migrated template. The function returned removes all that the
- * run has made.
+ * started for the run) and in it a migrated template, and the dashboard as its sources are. The
+ * function returned removes all that the run has made.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await buildDashboard();
   const given = process.env.TEST_DATABASE_URL;
   const own = given ? undefined : await startPostgres();
   const url = given ?? own?.url ?? "";
@@ -32,6 +37,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (own) await own[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/**
+ * In a process of its own: React's packages look at NODE_ENV, which is the test runner's here. A page
+ * that is being worked on may not build just then; that keeps no other test from running, but in CI.
+ */
+async function buildDashboard(): Promise<void> {
+  const flags = ["--if-stale", ...(process.env.CI ? [] : ["--optional"])];
+  const { stderr } = await promisify(execFile)(process.execPath, [dashboardBuild, ...flags]);
+  process.stderr.write(stderr);
 }
 
 async function existingRoles(url: string): Promise<string[]> {

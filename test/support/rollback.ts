@@ -10,7 +10,7 @@ export interface LogBackup {
   restore(...teams: readonly string[]): Promise<void>;
 }
 
-const tables = ["audit_logs", "audit_log_heads", "audit_log_tiles"] as const;
+const tables = ["audit_logs", "audit_log_heads", "audit_log_tiles", "audit_log_counts"] as const;
 let backups = 0;
 
 /** Remembers the logs as they are. */
