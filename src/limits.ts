@@ -76,6 +76,16 @@ export const summaryLimits = {
   windowEntries: 20_000,
 } as const;
 
+/**
+ * Summaries at a time, those by sums kept with the log and those by reading entries each, so that they
+ * leave other readers their sessions; and how many wait, in all and of one principal.
+ */
+export const summaryTurns = {
+  running: 2,
+  waiting: 64,
+  waitingEach: 16,
+} as const;
+
 /** Streams and the feed behind them. */
 export const streamLimits = {
   perPrincipal: 100,

@@ -2,7 +2,13 @@ import { existsSync } from "node:fs";
 import { loadEnvFile } from "node:process";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
-import { demoTeamId, developmentFiles, signInLink, signInToken } from "./server/development.ts";
+import {
+  annalsCommand,
+  demoTeamId,
+  developmentFiles,
+  signInLink,
+  signInToken,
+} from "./server/development.ts";
 import { type RunningServer, startServer } from "./server/server.ts";
 
 /** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
@@ -33,9 +39,10 @@ export async function serve(): Promise<void> {
 async function welcome(config: Config, dataDir: string, { url }: RunningServer): Promise<string> {
   if (config.jwt !== undefined) return `Annals is ready at ${url} (data in ${dataDir}).\n`;
   const { token } = developmentFiles(dataDir);
+  const annals = annalsCommand(url, dataDir);
   const dashboard = config.dashboard
     ? `
-  Look at it (the link signs you in, for 12 hours; npx annals dashboard makes another):
+  Look at it (the link signs you in, for 12 hours; ${annals} dashboard makes another):
     ${signInLink(url, await signInToken(dataDir))}
 `
     : "";
@@ -50,8 +57,8 @@ ${dashboard}
       -H "Authorization: Bearer $(cat ${token})" -H "Content-Type: application/json" \\
       -d '{"entry": {"action": "create", "resource": {"type": "snapshot", "id": "nightly"}}}'
 
-  Watch it in a terminal: npx annals tail
-  List what is there:     npx annals list
+  Watch it in a terminal: ${annals} tail
+  List what is there:     ${annals} list
 
 `;
 }

@@ -16,11 +16,11 @@ import { createLogger } from "../src/logger.ts";
 import { startServer } from "../src/server/server.ts";
 import { migrateUp } from "../src/store/migrate.ts";
 import { chromiumLaunch } from "../test/support/chromium.ts";
-import { pastOf, recordPast } from "../test/support/history.ts";
+import { recordPast } from "../test/support/history.ts";
 import { startPostgres } from "../test/support/postgres-server.ts";
+import { ada, makeKeys, past, tamper, tamperedTeam, team } from "./screenshots-data.ts";
 
 const directory = fileURLToPath(new URL("../docs/screenshots/", import.meta.url));
-const team = "team-00000000-0000-7000-8000-000000000001";
 const emptyTeam = "team-00000000-0000-7000-8000-000000000002";
 const desk = { width: 1280, height: 800 };
 const phone = { width: 360, height: 740 };
@@ -56,7 +56,36 @@ const screens: readonly Screen[] = [
       await page.getByText("Verified", { exact: true }).waitFor();
     },
   },
-  { name: "log", path: "/log" },
+  {
+    name: "differences",
+    go: async (page) => {
+      await page
+        .getByRole("row")
+        .filter({ hasText: "rename" })
+        .first()
+        .getByRole("gridcell")
+        .first()
+        .click();
+      await page.getByRole("region", { name: "What changed" }).waitFor();
+    },
+  },
+  {
+    name: "tampered",
+    path: `/?team=${tamperedTeam}`,
+    go: async (page) => {
+      await openFirstEntry(page);
+      await page.getByRole("button", { name: "Verify" }).click();
+      await page.getByText("Not verified", { exact: true }).waitFor();
+    },
+  },
+  {
+    name: "log",
+    path: "/log",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Verify everything" }).click();
+      await page.getByText("Nothing has been tampered with").waitFor();
+    },
+  },
   { name: "keys", path: "/keys" },
   {
     name: "export",
@@ -74,7 +103,8 @@ await using cleanup = new AsyncDisposableStack();
 if (!(await isFresh())) await build("error");
 const postgres = cleanup.use(await startPostgres());
 await migrateUp({ connectionString: postgres.url }, () => undefined);
-await recordPast(postgres.url, pastOf(team, 14, 3_000));
+await recordPast(postgres.url, past());
+await tamper(postgres.url);
 const checkpoints = await mkdtemp(join(tmpdir(), "annals-screenshots-"));
 cleanup.defer(() => rm(checkpoints, { recursive: true }));
 const secret = randomBytes(32).toString("base64url");
@@ -91,10 +121,11 @@ const server = await startServer(
 cleanup.defer(() => server.close());
 const token = await new SignJWT({ role: "platform_admin", name: "Ada Lovelace", team_id: team })
   .setProtectedHeader({ alg: "HS256" })
-  .setSubject("usr-00000000-0000-7000-8000-000000000001")
+  .setSubject(ada.id)
   .setIssuedAt()
   .setExpirationTime("2h")
   .sign(Buffer.from(secret));
+await makeKeys(server.url, token);
 const browser = await chromium.launch(await chromiumLaunch());
 cleanup.defer(() => browser.close());
 

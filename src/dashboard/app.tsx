@@ -5,10 +5,8 @@ import "@mantine/core/styles/default-css-variables.css";
 import "@mantine/core/styles/global.css";
 import "./mantine.css";
 import "./theme.css";
-import { Notifications } from "@mantine/notifications";
-import "@mantine/notifications/styles.css";
 import { lazy, Suspense } from "react";
-import { Route, Switch } from "wouter";
+import { Route, Switch, useLocation } from "wouter";
 import type { HandOver } from "./session/hand-over.ts";
 import { SessionProvider, useSession } from "./session/session.tsx";
 import { SignInPage } from "./session/sign-in-page.tsx";
@@ -32,7 +30,6 @@ export function App({ handOver }: { handOver: HandOver | undefined }) {
       withCssVariables={false}
       withGlobalClasses={false}
     >
-      <Notifications position="bottom-center" />
       <ErrorBoundary>
         <SessionProvider handOver={handOver}>
           <Pages />
@@ -44,17 +41,21 @@ export function App({ handOver }: { handOver: HandOver | undefined }) {
 
 function Pages() {
   const { caller, isOpening } = useSession();
+  const [path] = useLocation();
   if (caller === undefined) return isOpening ? <Loading what="Signing in" /> : <SignInPage />;
   return (
     <Shell>
-      <Suspense fallback={<Loading what="Opening the page" />}>
-        <Switch>
-          <Route path="/" component={TrailPage} />
-          <Route path="/log" component={LogPage} />
-          <Route path="/keys" component={KeysPage} />
-          <Route component={NotFound} />
-        </Switch>
-      </Suspense>
+      {/* What one page cannot show does not stand in the way of the others. */}
+      <ErrorBoundary key={path}>
+        <Suspense fallback={<Loading what="Opening the page" />}>
+          <Switch>
+            <Route path="/" component={TrailPage} />
+            <Route path="/log" component={LogPage} />
+            <Route path="/keys" component={KeysPage} />
+            <Route component={NotFound} />
+          </Switch>
+        </Suspense>
+      </ErrorBoundary>
     </Shell>
   );
 }

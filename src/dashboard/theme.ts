@@ -1,5 +1,5 @@
 /** The look of the page. Colours and fonts are in theme.css: the policy allows no inline styles. */
-import { createTheme, Drawer, Modal } from "@mantine/core";
+import { createTheme } from "@mantine/core";
 
 /** Mantine's components as this page wants them. */
 export const theme = createTheme({
@@ -8,8 +8,8 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
-    // Locking the scroll would add a style element, which the policy refuses.
-    Modal: Modal.extend({ defaultProps: { lockScroll: false } }),
-    Drawer: Drawer.extend({ defaultProps: { lockScroll: false } }),
+    // Locking the scroll would add a style element, which the policy refuses. Named, not imported: a
+    // dialog comes with what opens it.
+    Modal: { defaultProps: { lockScroll: false } },
   },
 });

@@ -2,6 +2,7 @@ import { AuditError, databaseUnavailable, sqlState } from "../errors.ts";
 import { actLimits } from "../limits.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
 import { type Appended, type AppendOptions, LogInDoubt } from "../store/append.ts";
+import { Turns } from "../store/turns.ts";
 
 /** What acts need of the world. */
 export interface ActsOptions {
@@ -19,8 +20,7 @@ const passing = /^(55P03|40P01|40001)$/;
  */
 export class Acts {
   readonly #options: ActsOptions;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turns = new Turns({ ...actLimits, refusal: tooMany });
 
   constructor(options: ActsOptions) {
     this.#options = options;
@@ -38,7 +38,7 @@ export class Acts {
     act: NonNullable<AppendOptions["alongside"]>,
     signal: AbortSignal,
   ): Promise<Entry> {
-    await this.#enter();
+    using _turn = await this.#turns.take();
     try {
       signal.throwIfAborted();
       const { entries, appended } = await this.#options.append([entry], { alongside: act });
@@ -49,33 +49,17 @@ export class Acts {
     } catch (error) {
       const worthAnotherTry = passing.test(sqlState(error)) || error instanceof LogInDoubt;
       throw worthAnotherTry ? databaseUnavailable(error) : error;
-    } finally {
-      this.#leave();
     }
   }
+}
 
-  async #enter(): Promise<void> {
-    if (this.#running < actLimits.running) {
-      this.#running += 1;
-      return;
-    }
-    if (this.#waiting.length >= actLimits.waiting) {
-      throw new AuditError(
-        "QUEUE_FULL",
-        "too many keys are being made or revoked, or details erased",
-        {
-          metadata: { limit: "own_acts" },
-          retryDelayMs: 1_000,
-        },
-      );
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  /** Hands the place to who waits longest. */
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#running -= 1;
-    else next();
-  }
+function tooMany(): AuditError {
+  return new AuditError(
+    "QUEUE_FULL",
+    "too many keys are being made or revoked, or details erased",
+    {
+      metadata: { limit: "own_acts" },
+      retryDelayMs: 1_000,
+    },
+  );
 }

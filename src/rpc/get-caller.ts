@@ -10,21 +10,25 @@ import { formatTeamId } from "../ids.ts";
 import { permissionsOf, requestedTeam } from "./access.ts";
 import { encodeGrants } from "./api-key-codec.ts";
 import { authenticatedKey, type Principal } from "./principal.ts";
+import type { Services } from "./services.ts";
 import { encodeTime, lastTime } from "./wire-time.ts";
 import { scopes } from "./wire-words.ts";
 
 /** Tells a caller who it is and what it may do in a team. */
-export async function getCaller(request: GetCallerRequest, context: HandlerContext) {
-  const { principal } = context.values.get(authenticatedKey);
-  const teamId =
-    request.teamId === "" ? principal.teamId : requestedTeam(principal, request.teamId);
-  const { readableScopes, ...permissions } = permissionsOf(principal, teamId);
-  return {
-    caller: encodeCaller(principal),
-    permissions: {
-      ...permissions,
-      readableScopes: readableScopes.map((scope) => scopes[scope]),
-    },
+export function getCaller({ notary }: Services) {
+  return async (request: GetCallerRequest, context: HandlerContext) => {
+    const { principal } = context.values.get(authenticatedKey);
+    const teamId =
+      request.teamId === "" ? principal.teamId : requestedTeam(principal, request.teamId);
+    const { readableScopes, ...permissions } = permissionsOf(principal, teamId);
+    return {
+      caller: encodeCaller(principal),
+      permissions: {
+        ...permissions,
+        readableScopes: readableScopes.map((scope) => scopes[scope]),
+      },
+      signsCheckpoints: notary !== undefined,
+    };
   };
 }
 

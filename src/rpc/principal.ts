@@ -31,6 +31,11 @@ export type Principal =
       readonly grants: readonly Grant[];
     });
 
+/** Tells principals apart. */
+export function principalKey({ kind, teamId, id }: Principal): string {
+  return `${kind} ${teamId ?? ""} ${id}`;
+}
+
 /** A principal, and a way to ask again whether its credential still holds. */
 export interface Authenticated {
   readonly principal: Principal;

@@ -46,6 +46,6 @@ export function apiRoutes(services: Services): (router: ConnectRouter) => void {
       getInclusionProof: getInclusionProof(services),
       getConsistencyProof: getConsistencyProof(services),
     });
-    router.service(AccessService, { getCaller });
+    router.service(AccessService, { getCaller: getCaller(services) });
   };
 }

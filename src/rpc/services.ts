@@ -6,6 +6,7 @@ import type { Notary } from "../proof/notary.ts";
 import type { AppendOptions } from "../store/append.ts";
 import type { Queryable } from "../store/pool.ts";
 import type { StreamCounter } from "./stream-counter.ts";
+import type { SummaryTurns } from "./summary-turns.ts";
 
 /** What the handlers work with: one plain value, made when the server starts. */
 export interface Services {
@@ -27,6 +28,7 @@ export interface Services {
   readonly notary?: Notary;
   readonly makeId: () => EntryId;
   readonly streams: StreamCounter;
+  readonly summaryTurns: SummaryTurns;
   readonly streamMaxAgeMs: number;
   readonly heartbeatMs: number;
   /** How often a stream's credential is looked at again. */

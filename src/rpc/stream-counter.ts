@@ -1,5 +1,5 @@
 import { AuditError } from "../errors.ts";
-import type { Principal } from "./principal.ts";
+import { type Principal, principalKey } from "./principal.ts";
 
 /** Counts the open streams of each principal and holds them to a limit. */
 export class StreamCounter {
@@ -16,7 +16,7 @@ export class StreamCounter {
    * @throws AuditError TOO_MANY_STREAMS.
    */
   open(principal: Principal): Disposable {
-    const key = `${principal.kind} ${principal.teamId ?? ""} ${principal.id}`;
+    const key = principalKey(principal);
     const count = this.#open.get(key) ?? 0;
     if (count >= this.#limit) {
       throw new AuditError("TOO_MANY_STREAMS", `at most ${this.#limit} streams may be open`, {

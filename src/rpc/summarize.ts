@@ -10,26 +10,29 @@ import {
   bucketWidthsMs,
   fewBucketsOver,
 } from "../log/buckets.ts";
-import { kinds } from "../log/counts.ts";
+import { kinds, kindsPassing } from "../log/counts.ts";
 import type { Millis } from "../log/entry.ts";
 import type { TimeRange } from "../log/filter.ts";
 import { type Extent, readExtent } from "../store/counts.ts";
 import { readableScopes, requestedTeam } from "./access.ts";
 import { countByReading, countBySums, type CountsByBucket } from "./count-entries.ts";
 import { decodeFilter } from "./filter-codec.ts";
-import { authenticatedKey } from "./principal.ts";
+import { authenticatedKey, principalKey } from "./principal.ts";
 import type { Services } from "./services.ts";
 import { Violations } from "./text.ts";
 import { decodeTime, encodeDuration, encodeTime } from "./wire-time.ts";
 import { scopes, statuses } from "./wire-words.ts";
 
 /** Counts a team's entries by time, status and scope. */
-export function summarize({ db, logger }: Services) {
+export function summarize({ db, logger, summaryTurns }: Services) {
   return async (request: SummarizeRequest, context: HandlerContext) => {
     const { principal } = context.values.get(authenticatedKey);
     const teamId = requestedTeam(principal, request.teamId);
     const filter = decodeFilter(request.filter, readableScopes(principal, teamId));
     const wanted = decodeWanted(request);
+    const turns = kindsPassing(filter) === undefined ? summaryTurns.reading : summaryTurns.sums;
+    using _turn = await turns.take(principalKey(principal));
+    context.signal.throwIfAborted();
     const range = heldRange(filter.include.recordTime ?? {}, await readExtent(db, teamId));
     if (range === undefined) {
       const widthMs = wanted.widthMs ?? bucketWidthsMs[0] ?? 0;

@@ -41,6 +41,15 @@ const notBuilt = `The dashboard is not built. In the server's directory, with de
 Then reload this page. The service itself works without.
 `;
 
+/**
+ * What the library leaves to us or out. Its validators are made of a file's size and time, which two
+ * builds may share: hashes are of one length, and images are made with all times alike.
+ */
+const plain = {
+  ...{ cacheControl: false, acceptRanges: false, contentType: false },
+  ...{ etag: false, lastModified: false },
+} as const;
+
 /** Whether there is anything to serve. */
 export function isDashboardBuilt(directory: string): boolean {
   return existsSync(join(directory, "index.html"));
@@ -48,8 +57,8 @@ export function isDashboardBuilt(directory: string): boolean {
 
 /**
  * Answers GET and HEAD of the dashboard's pages, all of which are one document, and of its assets.
- * A document is asked for again each time (304 if it is the same), an asset never. What is not
- * there, and any other method, goes to the fallback.
+ * A document is asked for again each time, an asset never. What is not there, and any other method,
+ * goes to the fallback.
  */
 export function dashboardRoutes(options: DashboardOptions): HttpHandler {
   return (request, response) => {
@@ -82,6 +91,11 @@ async function answer(
 ): Promise<void> {
   const isPage = file === "/index.html";
   const found = await find(directory, file, request);
+  // What is piped to a response that has closed already stays open for ever.
+  if (isGone(response)) {
+    found?.stream.destroy();
+    return;
+  }
   if (found === undefined && !isPage) {
     fallback(request, response);
     return;
@@ -99,17 +113,14 @@ async function answer(
     (response as ServerResponse).end(notBuilt);
     return;
   }
-  const { statusCode, headers, stream, encoding } = found;
+  const { headers, stream, encoding } = found;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   response.setHeader("cache-control", isPage ? "no-cache" : "public, max-age=31536000, immutable");
   // Another may be there already: CORS answers by origin.
   (response as ServerResponse).appendHeader("vary", "accept-encoding");
-  if (statusCode === 200) {
-    response.setHeader("content-type", contentType(file));
-    if (encoding !== undefined) response.setHeader("content-encoding", encoding);
-  }
-  response.statusCode = statusCode;
-  if (statusCode === 200 && request.method === "GET") {
+  response.setHeader("content-type", contentType(file));
+  if (encoding !== undefined) response.setHeader("content-encoding", encoding);
+  if (request.method === "GET") {
     await pipeline(stream, response as ServerResponse);
     return;
   }
@@ -118,7 +129,6 @@ async function answer(
 }
 
 interface Found {
-  readonly statusCode: number;
   readonly headers: Record<string, string>;
   readonly stream: Readable;
   readonly encoding?: keyof typeof encodings;
@@ -126,13 +136,9 @@ interface Found {
 
 /** The file in the best encoding that the client accepts and the build has made, if it is there. */
 async function find(root: string, file: string, request: HttpRequest): Promise<Found | undefined> {
-  const options = { root, cacheControl: false, acceptRanges: false, contentType: false };
-  // Neither ranges nor any condition but the one: all that there is fits one answer.
-  const { "if-none-match": ifNoneMatch } = request.headers;
-  const asked = {
-    method: request.method,
-    headers: ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch },
-  } as unknown as Readable;
+  const options = { ...plain, root };
+  // Neither ranges nor conditions: all that there is fits one answer.
+  const asked = { method: request.method, headers: {} } as unknown as Readable;
   const accepted = new Negotiator(request).encodings(Object.keys(encodings));
   const choices = (Object.keys(encodings) as (keyof typeof encodings)[]).filter((encoding) =>
     accepted.includes(encoding),
@@ -156,4 +162,11 @@ function contentType(file: string): string {
 
 function isPrematureClose(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE";
+}
+
+/** Whether the client has gone. Over HTTP/2 the response does not say it, its stream does. */
+function isGone(response: HttpResponse): boolean {
+  return "stream" in response
+    ? response.stream.closed || response.stream.destroyed
+    : response.destroyed;
 }

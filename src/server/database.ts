@@ -4,6 +4,7 @@ import type { Config } from "../config.ts";
 import { openEmbedded } from "../store/embedded.ts";
 import { migrateUp, requireCurrentSchema } from "../store/migrate.ts";
 import type { Database } from "../store/pool.ts";
+import { requireServiceRights } from "../store/roles.ts";
 
 /** A database ready for use. */
 export interface OpenDatabase {
@@ -18,13 +19,15 @@ export interface OpenDatabase {
 /**
  * Opens the configured database. An embedded one is made and migrated as needed.
  *
- * @throws Error if a PostgreSQL's schema is not this program's, saying which command mends that;
+ * @throws Error if a PostgreSQL's schema is not this program's, or its user may not write to all of it,
+ *   saying which command mends that;
  *   or if another server has the data directory.
  */
 export async function openDatabase(config: Config["database"]): Promise<OpenDatabase> {
   if ("url" in config) {
     const connection = { connectionString: config.url };
     await requireCurrentSchema(connection);
+    await requireServiceRights(connection);
     const breakable = withBreakableSessions(connection);
     return {
       database: { connection: breakable.connection, singleSession: false },

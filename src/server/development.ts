@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFile, rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { SignJWT } from "jose";
 import { formatVerifierKey } from "../log/note.ts";
 import {
@@ -21,6 +21,18 @@ const verifierKeyFile = "verifier-key";
 /** Where the development secret of a data directory is, and where its token. */
 export function developmentFiles(dataDir: string): { secret: string; token: string } {
   return { secret: join(dataDir, secretFile), token: join(dataDir, tokenFile) };
+}
+
+/**
+ * How the CLI is called in another terminal, in this directory, so that it finds a server on this
+ * machine and its token. Example: `ANNALS_URL=http://127.0.0.1:9000 npx annals`
+ */
+export function annalsCommand(url: string, dataDir: string): string {
+  const settings = [
+    ...(url === "http://127.0.0.1:8080" ? [] : [`ANNALS_URL=${url}`]),
+    ...(resolve(dataDir) === resolve("data") ? [] : [`DATA_DIR=${dataDir}`]),
+  ];
+  return [...settings, "npx annals"].join(" ");
 }
 
 /**

@@ -26,6 +26,7 @@ import { createJwtVerifier } from "../rpc/jwt.ts";
 import { apiRoutes, apiServices } from "../rpc/routes.ts";
 import type { Services } from "../rpc/services.ts";
 import { StreamCounter } from "../rpc/stream-counter.ts";
+import { openSummaryTurns } from "../rpc/summary-turns.ts";
 import { type AppendOptions, append } from "../store/append.ts";
 import { readWindow } from "../store/entries.ts";
 import { readSizes } from "../store/heads.ts";
@@ -174,6 +175,7 @@ export async function startServer(
     makeId: () => randomUUIDv7() as EntryId,
     ...(notary && { notary }),
     streams: new StreamCounter(config.streamsPerPrincipal),
+    summaryTurns: openSummaryTurns(),
     streamMaxAgeMs: config.streamMaxAgeMs,
     heartbeatMs: overrides.heartbeatMs ?? streamLimits.heartbeatMs,
     credentialCheckMs: overrides.credentialCheckMs ?? streamLimits.credentialCheckMs,

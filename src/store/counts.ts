@@ -79,12 +79,15 @@ interface SumRow {
   n: bigint;
   stored: string[] | null;
   counted: string[];
+  /** Whether the entry that the sum was stored with is where and when the sum says. */
+  sound: boolean | null;
 }
 
 /**
  * For each time, how many of the entries that the log still holds were recorded before it. All are
- * of one snapshot. Undefined if the counts that are stored do not add up to the log's size, as in a
- * log that was meddled with, or that has no entry.
+ * of one snapshot. Undefined if the counts that are stored are not those of the log, which was meddled
+ * with or restored in part: the head's do not add up to its size, or a sum that is needed is missing
+ * or another log's. So for a team without a log.
  *
  * Each is the last stored sum before the time, and the fewer than {@link countStride} entries after
  * it that are read and counted. Of a log that was pruned, the sum at its first entry is taken off:
@@ -102,12 +105,17 @@ export async function countBefore(
         SELECT size, first_sequence, counts FROM control_plane.audit_log_heads
         WHERE team_id = $1 AND size = (SELECT sum(count) FROM unnest(counts) AS count)
       )
-      SELECT 0 AS n, coalesce(next.counts, log.counts) AS stored, pruned_to.counts AS counted
+      SELECT 0 AS n, coalesce(next.counts, log.counts) AS stored, pruned_to.counts AS counted,
+        coalesce(next.size, log.size) - log.first_sequence < $3
+          AND (next.size IS NULL OR next.record_time = (
+            SELECT record_time FROM control_plane.audit_logs
+            WHERE team_id = $1 AND sequence = next.size
+          )) AS sound
       FROM log
       LEFT JOIN control_plane.audit_logs AS first
         ON first.team_id = $1 AND first.sequence = log.first_sequence
       LEFT JOIN LATERAL (
-        SELECT size, counts FROM control_plane.audit_log_counts
+        SELECT size, record_time, counts FROM control_plane.audit_log_counts
         WHERE team_id = $1 AND (record_time, size) >= (first.record_time, log.first_sequence)
         ORDER BY record_time, size LIMIT 1
       ) AS next ON true
@@ -121,11 +129,15 @@ export async function countBefore(
       ) AS pruned_to
       WHERE log.first_sequence > 1
       UNION ALL
-      SELECT edge.n, before.counts, after.counts
+      SELECT edge.n, before.counts, after.counts,
+        last.size IS NULL OR last.size < log.first_sequence OR last.record_time = (
+          SELECT record_time FROM control_plane.audit_logs
+          WHERE team_id = $1 AND sequence = last.size
+        )
       FROM log
       CROSS JOIN unnest($2::text[]::timestamptz[]) WITH ORDINALITY AS edge (time, n)
       LEFT JOIN LATERAL (
-        SELECT size, counts FROM control_plane.audit_log_counts
+        SELECT size, record_time, counts FROM control_plane.audit_log_counts
         WHERE team_id = $1 AND record_time < edge.time
         ORDER BY record_time DESC, size DESC LIMIT 1
       ) AS last ON true
@@ -142,7 +154,7 @@ export async function countBefore(
       ) AS after`,
     values: [teamId, times.map(timeText), countStride],
   });
-  if (rows.length < times.length) return undefined;
+  if (rows.length < times.length || !rows.every(isSound)) return undefined;
   const held: (Counts | undefined)[] = times.map(() => undefined);
   let pruned = noCounts;
   for (const { n, stored, counted } of rows) {
@@ -155,6 +167,12 @@ export async function countBefore(
     held[Number(n) - 1] = sum(before, numbers(counted));
   }
   return held.map((counts) => counts ?? noCounts);
+}
+
+/** Behind a sum there are fewer entries than a stride, or the next sum is missing. */
+function isSound({ n, counted, sound }: SumRow): boolean {
+  const read = numbers(counted).reduce((all, count) => all + count, 0);
+  return sound === true && (n === 0n || read < countStride);
 }
 
 function numbers(counts: readonly string[] | null): Counts {

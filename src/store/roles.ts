@@ -39,3 +39,27 @@ export async function createRoles(connection: pg.ClientConfig): Promise<void> {
     await client.end();
   }
 }
+
+/**
+ * Makes sure that the connection's user may write what a server writes. Without this a table that a
+ * migration has added would be missed by the first append that needs it, and by all behind it.
+ *
+ * @throws Error that names the tables, and what mends that.
+ */
+export async function requireServiceRights(connection: pg.ClientConfig): Promise<void> {
+  const client = new pg.Client(connection);
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT relname AS name FROM pg_class
+       WHERE relnamespace = 'control_plane'::regnamespace AND relkind IN ('r', 'p')
+         AND relname <> 'migrations' AND NOT has_table_privilege(oid, 'INSERT')
+       ORDER BY relname`,
+    );
+    if (rows.length === 0) return;
+    const tables = rows.map(({ name }) => name).join(", ");
+    throw new Error(`the database's user may not insert into ${tables}; run: annals migrate roles`);
+  } finally {
+    await client.end();
+  }
+}

@@ -12,7 +12,7 @@ import { readEntry } from "../../src/store/entries.ts";
 import { columnTypes, openPools, sessionOptions } from "../../src/store/pool.ts";
 import { insertTile } from "../../src/store/tiles.ts";
 
-const tables = ["audit_logs", "audit_log_heads", "audit_log_tiles"] as const;
+const tables = ["audit_logs", "audit_log_heads", "audit_log_tiles", "audit_log_counts"] as const;
 /** Out of the way of every position, while rows change places. */
 const far = 1_000_000_000n;
 

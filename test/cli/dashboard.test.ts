@@ -1,9 +1,10 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { decodeJwt, jwtVerify } from "jose";
@@ -154,6 +155,16 @@ describe("the link that a start prints", () => {
     expect(logged.length).toBeGreaterThan(1);
     expect(logged.join("\n")).not.toContain(token.slice(-20));
     expect(output.indexOf("Look at it")).toBeLessThan(output.indexOf("Record an entry"));
+  }, 120_000);
+
+  it("is followed by commands that find the server, wherever it listens and keeps its data", async () => {
+    const cliMain = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+    await outputOf([main], {}, /npx annals list/, async (output) => {
+      const printed = /List what is there: +(.+)$/m.exec(output)?.[1] ?? "";
+      const command = printed.replace("npx annals", `"${process.execPath}" "${cliMain}"`);
+      const options = { cwd: tmpdir(), env: { PATH: process.env.PATH ?? "" } };
+      await promisify(execFile)("sh", ["-c", command], options);
+    });
   }, 120_000);
 
   it("is not there without a dashboard", async () => {

@@ -56,3 +56,43 @@ test("what is damaged in storage is no alarm", () => {
     expect(new AlarmBook(storage).get(team)).toBeUndefined();
   }
 });
+
+test("an alarm of one page is seen, and dismissed, in another", () => {
+  const storage = newStorage();
+  const [one, other] = [new AlarmBook(storage), new AlarmBook(storage)];
+  let calls = 0;
+  other.subscribe(() => {
+    calls += 1;
+  });
+  expect(other.get(team)).toBeUndefined();
+  one.raise(alarm("history", "first"));
+  // What a page raises that has not heard of it yet does not take its place.
+  other.raise(alarm("history", "second"));
+  other.noticeChange(`annals/alarm/${team}`);
+  expect(other.get(team)).toEqual(alarm("history", "first"));
+  one.dismiss(team);
+  other.noticeChange(null);
+  expect(other.get(team)).toBeUndefined();
+  expect(calls).toBe(2);
+});
+
+test("what a full storage refuses is kept as long as the page, and known not to last", () => {
+  const kept = new Map([["old", "1"]]);
+  let isFull = true;
+  const storage = openPageStorage(() => ({
+    getItem: (key) => kept.get(key) ?? null,
+    removeItem: (key) => kept.delete(key),
+    setItem(key, value) {
+      if (isFull) throw new DOMException("no room", "QuotaExceededError");
+      kept.set(key, value);
+    },
+  }));
+  expect([storage.getItem("old"), storage.isLasting]).toEqual(["1", true]);
+  const book = new AlarmBook(storage);
+  book.raise(alarm("history"));
+  expect(new AlarmBook(storage).get(team)).toEqual(alarm("history"));
+  expect([storage.isLasting, kept.size]).toEqual([false, 1]);
+  isFull = false;
+  storage.setItem(`annals/alarm/${team}`, "null");
+  expect([storage.isLasting, kept.size]).toEqual([true, 2]);
+});

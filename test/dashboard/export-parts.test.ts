@@ -81,6 +81,13 @@ describe("a file on disk", () => {
     await expect(fileSink(denied)).rejects.toThrow(SinkError);
   });
 
+  it("leaves no empty file where it was not allowed to write", async () => {
+    const { save, calls } = handle({});
+    const denied = async () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    await expect(fileSink({ ...save, createWritable: denied })).rejects.toThrow(SinkError);
+    expect(calls).toEqual(["remove"]);
+  });
+
   it("leaves no empty file when it is given up", async () => {
     const { save, calls } = handle({});
     const sink = await fileSink(save);

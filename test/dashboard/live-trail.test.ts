@@ -18,7 +18,13 @@ class Server {
   #wake: (() => void) | undefined;
   #failure: ConnectError | undefined;
 
-  readonly listPage = async () => ({ entries: logEntries("a", 1, 3).toReversed(), cursor: "3" });
+  /** Where the log ends, as its pages say. */
+  head = "3";
+
+  readonly listPage = async () => ({
+    entries: logEntries("a", 1, 3).toReversed(),
+    cursor: this.head,
+  });
 
   readonly tail = (options: TailQuery = {}): AsyncIterableIterator<EntryJson> => {
     this.tails.push(options);
@@ -141,9 +147,11 @@ test("what the log no longer holds is read anew, if one wants to follow again", 
   await expect.poll(() => live.getStatus().feed.kind).toBe("ended");
   live.renew();
   expect(server.tails).toHaveLength(1);
+  server.head = "3 of another past";
   live.restart();
   await expect.poll(() => live.getStatus().feed.kind).toBe("open");
-  expect(server.tails.map(({ after }) => after)).toEqual(["3", "3"]);
+  // Not from the position that was refused.
+  expect(server.tails.map(({ after }) => after)).toEqual(["3", "3 of another past"]);
   expect(sequences()).toEqual([3, 2, 1]);
 });
 

@@ -8,6 +8,7 @@ import { keepTrust, readTrust, withGivenKey } from "../../src/dashboard/proof/ke
 import { openPageStorage } from "../../src/dashboard/proof/page-storage.ts";
 import { proveEntry, type StepName } from "../../src/dashboard/proof/prove-entry.ts";
 import { walkLog } from "../../src/dashboard/proof/walk-log.ts";
+import { walkWords } from "../../src/dashboard/proof/walk-words.ts";
 import { formatNote, formatVerifierKey, parseNote } from "../../src/log/note.ts";
 import { makeSigningKey, signNote } from "../../src/log/signing-key.ts";
 import { succeeded, useCliLog } from "../support/cli-log.ts";
@@ -225,6 +226,54 @@ test("a walk finds what was changed, names it and raises an alarm", async () => 
   expect(alarm()).toMatchObject({ kind: "entries", fault: "leaf_mismatch" });
 });
 
+test("a log without its first entries is walked from there, and it is not called whole", async () => {
+  await log.record(300);
+  await prune(256);
+  const { check, alarm } = await newVisitor("member");
+  const signal = new AbortController().signal;
+  const report = await walkLog({ ...check, signal, onProgress: () => undefined });
+  expect(report).toMatchObject({ opened: 38, withheld: 6, pruned: 256n });
+  expect(report && walkWords(report)).toMatchObject({
+    title: "What is left is as it was recorded, but the beginning is not there",
+    isWhole: false,
+    sentences: [
+      "38 of 44 entries that are still kept were read, and each is as it was recorded: none is missing, added or moved.",
+      expect.stringContaining("The first 256 are not there any more."),
+      expect.stringContaining("Of the other 6, which you may not read"),
+    ],
+  });
+  expect(alarm()).toBeUndefined();
+
+  await edit("action = 'destroy'", 290);
+  const again = walkLog({ ...check, signal, onProgress: () => undefined });
+  await expect(again).rejects.toMatchObject({ fault: "leaf_mismatch", sequence: 290n });
+});
+
+test("an entry that is not what was signed raises an alarm, one that cannot be read does not", async () => {
+  const [entry] = await log.record(4);
+  const { check, alarm } = await newVisitor();
+  const id = entry?.id ?? "";
+  await proveEntry({ ...check, id });
+  await expect(proveEntry({ ...check, id: newId("log") })).rejects.toThrow("not_found");
+  expect(alarm()).toBeUndefined();
+  await edit("actor_id = 'mallory'", 1);
+  await proveEntry({ ...check, id });
+  expect(alarm()).toMatchObject({ kind: "entries", fault: "leaf_mismatch", notes: [/./] });
+});
+
+test("where the browser keeps nothing, the check holds all the same and says so", async () => {
+  await log.record(2);
+  const { check } = await newVisitor();
+  expect(await checkLog(check)).toMatchObject({ isKept: false, memoryFault: undefined });
+  const kept = new Map<string, string>();
+  const storage = openPageStorage(() => ({
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => kept.set(key, value),
+    removeItem: (key) => kept.delete(key),
+  }));
+  expect(await checkLog({ ...check, storage })).toMatchObject({ isKept: true });
+});
+
 test("a walk that is cancelled says nothing", async () => {
   await log.record(30);
   const { check, alarm } = await newVisitor();
@@ -250,14 +299,27 @@ function signed(size: string, root: string): string {
   return signNote(key, `${key.verifier.name}/${log.teamId}\n${size}\n${root}\n`);
 }
 
+const ownRows = () => `team_id = '${log.teamId.replace("team-", "")}'`;
+
 /** Changes an entry as a superuser can. */
-async function edit(assignment: string, sequence: number): Promise<void> {
-  const where = `team_id = '${log.teamId.replace("team-", "")}' AND sequence = ${sequence}`;
+const edit = (assignment: string, sequence: number) =>
+  withoutTriggers(
+    `UPDATE control_plane.audit_logs SET ${assignment} WHERE ${ownRows()} AND sequence = ${sequence}`,
+  );
+
+/** Lets go of a log's first entries. */
+const prune = (entries: number) =>
+  withoutTriggers(
+    `UPDATE control_plane.audit_log_heads SET first_sequence = ${entries + 1} WHERE ${ownRows()}`,
+    `DELETE FROM control_plane.audit_logs WHERE ${ownRows()} AND sequence <= ${entries}`,
+  );
+
+async function withoutTriggers(...statements: readonly string[]): Promise<void> {
   await execute(
     log.database.url,
     "BEGIN",
     "ALTER TABLE control_plane.audit_logs DISABLE TRIGGER ALL",
-    `UPDATE control_plane.audit_logs SET ${assignment} WHERE ${where}`,
+    ...statements,
     "ALTER TABLE control_plane.audit_logs ENABLE ALWAYS TRIGGER audit_logs_append_only",
     "ALTER TABLE control_plane.audit_logs ENABLE ALWAYS TRIGGER audit_logs_no_truncate",
     "COMMIT",

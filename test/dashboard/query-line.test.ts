@@ -259,6 +259,11 @@ describe("mistakes", () => {
   test("a line as long as an address can be is read at once", () => {
     expect(mistakesOf(`action:${'"a\\'.repeat(500_000)}`)).not.toEqual([]);
     expect(mistakesOf("-".repeat(1_000_000))).not.toEqual([]);
+    const values = Array.from({ length: 300_000 }, (_, i) => i.toString(36)).join(",");
+    const line = `type:a action:${values}`;
+    expect(parseQuery(line, now).mistakes).toEqual([
+      expect.objectContaining({ start: 5, end: line.length }),
+    ]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import type { EntryJson } from "../../src/client/entry-json.ts";
 import type { EntryPage, PageQuery } from "../../src/client/list.ts";
 import { trailRow } from "../../src/dashboard/trail/trail-row.ts";
@@ -217,6 +218,26 @@ test("a page that no longer joins the rows is left out", async () => {
     await store.read("older");
   }
   expect(sequences(store)).toEqual(down(1_000, 1));
+});
+
+test("a page token that is refused before anything was found begins the search anew", async () => {
+  const log = logOf(50);
+  log.searched = 2;
+  const store = open(log, { actions: ["pause"] });
+  await expect.poll(() => store.getRows().older.kind).toBe("searched");
+  const { listPage } = log;
+  const info = { reason: "PAGE_TOKEN_INVALID" };
+  const details = [{ desc: ErrorInfoSchema, value: info }];
+  const refusal = new ConnectError("another key", Code.InvalidArgument, undefined, details);
+  const refusing = async (query: PageQuery = {}) => {
+    if (query.pageToken !== undefined && log.searched === 2) throw refusal;
+    return listPage(query);
+  };
+  Object.assign(log, { listPage: refusing });
+  const reading = store.read("older");
+  log.entries = log.entries.map((each) => ({ ...each, action: "pause" }));
+  await reading;
+  expect(sequences(store)).toEqual([50, 49]);
 });
 
 test("a closed trail says nothing more, and opens again", async () => {

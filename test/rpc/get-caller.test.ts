@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AccessService, CallerType, TeamRole } from "../../gen/audit/v1/access_service_pb.ts";
 import { EntryScope } from "../../gen/audit/v1/entry_pb.ts";
 import { ApiKeyGrant } from "../../gen/audit/v1/key_service_pb.ts";
+import { createCheckpoints } from "../support/checkpoints.ts";
 import { refusal } from "../support/refusal.ts";
 import { newId, startTestServer, type TestServer, transports } from "../support/server.ts";
 
@@ -20,6 +21,20 @@ const access = (credential?: string, transport?: (typeof transports)[number]) =>
   createClient(AccessService, server.clients(credential, transport).transport);
 const all = [EntryScope.TEAM, EntryScope.ADMIN];
 const seconds = (time: { seconds: bigint } | undefined) => Number(time?.seconds);
+
+test("a caller is told whether there is anything to verify", async () => {
+  await using checkpoints = await createCheckpoints();
+  await using signing = await startTestServer({ secret, env: checkpoints.env });
+  for (const [each, signsCheckpoints] of [
+    [server, false],
+    [signing, true],
+  ] as const) {
+    const { transport } = each.clients(await each.jwt({ role: "member", teamId: newId("team") }));
+    expect(await createClient(AccessService, transport).getCaller({})).toMatchObject({
+      signsCheckpoints,
+    });
+  }
+});
 
 describe("a caller is told who it is and what it may do", () => {
   test.each(transports)("over %s", async (transport) => {

@@ -5,7 +5,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type {
   SummarizeRequestSchema,
   SummarizeResponse,
@@ -19,6 +19,7 @@ import {
 } from "../../gen/audit/v1/entry_pb.ts";
 import { ApiKeyGrant } from "../../gen/audit/v1/key_service_pb.ts";
 import { formatTeamId, type TeamId } from "../../src/ids.ts";
+import { summaryTurns } from "../../src/limits.ts";
 import { kinds } from "../../src/log/counts.ts";
 import { scopeNames, scopes, statuses, statusNames } from "../../src/rpc/wire-words.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
@@ -66,6 +67,11 @@ function lines({ buckets }: Pick<SummarizeResponse, "buckets">): string[] {
         `${startTime && timestampMs(startTime)} ${statusNames.get(status)} ${scopeNames.get(scope)} ${count}`,
     ),
   );
+}
+
+/** How many entries are counted in all. */
+function total({ buckets }: SummarizeResponse): number {
+  return buckets.flatMap(({ counts }) => counts).reduce((n, { count }) => n + Number(count), 0);
 }
 
 /** What List's entries come to, by hand. */
@@ -368,8 +374,7 @@ describe("a log of three days", () => {
     const { id, teamId: pruned } = await insertTimedLog(superuser, entries);
     await prune(superuser, id, 257);
     const summary = await root.audit.summarize({ teamId: pruned });
-    const total = summary.buckets.flatMap(({ counts }) => counts.map(({ count }) => Number(count)));
-    expect(total.reduce((a, b) => a + b)).toBe(entries.length - 256);
+    expect(total(summary)).toBe(entries.length - 256);
     expect(timestampMs(summary.startTime ?? at(0))).toBe(monday + 42.5 * hour);
   });
 });
@@ -476,6 +481,38 @@ test("whoever may list a team may summarize it, and nobody else; refusals are Li
   }
 });
 
+test("summaries take turns: who asks for many is refused some, others are not, and reading goes on", async () => {
+  const { teamId } = await insertTimedLog(superuser, [
+    { recordTime: monday, status: "info", scope: "team" },
+  ]);
+  const many = server.clients(await server.jwt({ role: "member", teamId })).audit;
+  const other = server.clients(await server.jwt({ role: "member", teamId })).audit;
+  const { running, waiting, waitingEach } = summaryTurns;
+  // Whoever counts by sums waits for this.
+  await superuser.query("BEGIN; LOCK TABLE control_plane.audit_log_counts");
+  let refused = 0;
+  const asked = Array.from({ length: waiting }, () =>
+    many.summarize({}).catch((error: unknown) => {
+      refused += 1;
+      throw error;
+    }),
+  );
+  const outcomes = Promise.allSettled(asked);
+  await vi.waitFor(() => expect(refused).toBe(waiting - waitingEach - running), 20_000);
+  expect(await refusal(many.summarize({}))).toMatchObject({
+    code: "resource_exhausted",
+    reason: "QUEUE_FULL",
+  });
+  const others = other.summarize({});
+  expect((await other.list({})).entries.length).toBe(1);
+  expect(total(await other.summarize({ filter: { actions: ["create"] } }))).toBe(1);
+  await superuser.query("COMMIT");
+  expect(total(await others)).toBe(1);
+  const answered = (await outcomes).filter(({ status }) => status === "fulfilled");
+  expect(answered.length).toBe(running + waitingEach);
+  expect(total(await many.summarize({}))).toBe(1);
+});
+
 test("a search ends at its limit and says what it has counted; by time and status there is none", async () => {
   const size = 230_000;
   const id = crypto.randomUUID() as TeamId;
@@ -498,9 +535,6 @@ test("a search ends at its limit and says what it has counted; by time and statu
   await superuser.query("SELECT control_plane.count_log($1)", [id]);
   // As autovacuum would in its time: plans made for an empty table are not those for this one.
   await superuser.query("ANALYZE control_plane.audit_logs");
-  const total = ({ buckets }: SummarizeResponse) =>
-    buckets.flatMap(({ counts }) => counts).reduce((n, { count }) => n + Number(count), 0);
-
   const found = await root.audit.summarize({ teamId, filter: { actions: ["even"] } });
   const from = timestampMs(found.countedFrom ?? at(0));
   const even = Array.from({ length: size }, (_, i) => i + 1).filter((n) => n % 2 === 0);

@@ -12,6 +12,7 @@ import {
 import http from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
@@ -103,6 +104,8 @@ const protocols = [
   ["HTTP/2", overHttp2],
 ] as const;
 
+const openFiles = async () => (await readdir("/dev/fd")).length;
+
 /** What a client is told that there is nothing. */
 const nothing = {
   status: 404,
@@ -121,9 +124,10 @@ describe.each(protocols)("over %s", (_, ask) => {
       "content-length": String(html.length),
       "cache-control": "no-cache",
       vary: "accept-encoding",
-      etag: expect.stringMatching(/^W\/".+"$/),
     });
-    expect(page.headers).not.toHaveProperty("content-encoding");
+    expect(Object.keys(page.headers)).not.toEqual(
+      expect.arrayContaining([expect.stringMatching(/^(content-encoding|etag|last-modified)$/)]),
+    );
   });
 
   test("an asset is asked for once", async () => {
@@ -197,36 +201,15 @@ describe.each(protocols)("over %s", (_, ask) => {
     }
   });
 
-  test("what the client has already is not sent again, by encoding", async () => {
-    for (const path of ["/", "/assets/main-a1B2_c3.js"]) {
-      const [br, plain] = [{ "accept-encoding": "br" }, { "accept-encoding": "identity" }];
-      const { etag = "" } = (await ask(server.url, path, "GET", br)).headers;
-      for (const method of ["GET", "HEAD"]) {
-        for (const known of [etag, `"other", ${etag}`, "*"]) {
-          const again = await ask(server.url, path, method, { ...br, "if-none-match": known });
-          expect(again).toMatchObject({ status: 304, headers: { etag, vary: "accept-encoding" } });
-          expect(again.body).toHaveLength(0);
-          expect(again.headers["cache-control"]).toBeDefined();
-          expect(again.headers).not.toHaveProperty("content-encoding");
-          expect(again.headers["content-security-policy"]).toBeDefined();
-        }
-      }
-      for (const known of ['W/"other"', "", "nonsense", `${"x,".repeat(2_000)}`]) {
-        const again = await ask(server.url, path, "GET", { ...br, "if-none-match": known });
-        expect(again.status).toBe(200);
-      }
-      const other = await ask(server.url, path, "GET", { ...plain, "if-none-match": etag });
-      expect(other.status).toBe(200);
-    }
-  });
-
-  test("ranges and other conditions are passed over", async () => {
+  test("ranges and conditions are passed over", async () => {
     for (const header of [
       { range: "bytes=0-3" },
       { range: "bytes=-500" },
       { range: "bytes=9-1" },
       { range: "bytes=99999999999-" },
       { "if-match": '"none"' },
+      { "if-none-match": "*" },
+      { "if-modified-since": new Date(Date.now() + 60_000).toUTCString() },
       { "if-unmodified-since": "Thu, 01 Jan 1970 00:00:00 GMT" },
     ] as Headers[]) {
       const asset = await ask(server.url, "/assets/main-a1B2_c3.js", "GET", header);
@@ -272,14 +255,41 @@ describe.each(protocols)("over %s", (_, ask) => {
     });
   });
 
+  test("a client that leaves before it is answered leaves no file open, and nothing in the log", async () => {
+    const before = await openFiles();
+    for (let i = 0; i < 50; i++) await leaveAtOnce(ask === http1);
+    await expect.poll(openFiles).toBeLessThanOrEqual(before);
+    expect(server.logs.join()).not.toContain("could not be sent");
+  });
+
   test("a client that leaves in the middle leaves no file open", async () => {
-    const open = async () => (await readdir("/dev/fd")).length;
-    const before = await open();
+    const before = await openFiles();
     for (let i = 0; i < 30; i++) await leaveEarly(ask === http1);
-    await expect.poll(open).toBeLessThanOrEqual(before);
+    await expect.poll(openFiles).toBeLessThanOrEqual(before);
     expect(server.logs.join()).not.toContain("could not be sent");
   });
 });
+
+/** Asks for pages over one connection and goes before, or just as, they are answered. */
+async function leaveAtOnce(overHttp1: boolean) {
+  if (overHttp1) {
+    const socket = net.connect(Number(new URL(server.url).port));
+    await once(socket, "connect");
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n".repeat(5), () => socket.resetAndDestroy());
+    await once(socket, "close");
+    return;
+  }
+  const session = http2.connect(server.url);
+  await once(session, "connect");
+  for (const path of ["/", "/log", "/assets/main-a1B2_c3.js", "/assets/none.js"]) {
+    session.request({ ":path": path }).close(http2.constants.NGHTTP2_CANCEL);
+    const late = session.request({ ":path": path });
+    setImmediate(() => late.close(http2.constants.NGHTTP2_CANCEL));
+    await once(late, "close");
+  }
+  session.destroy();
+  await once(session, "close");
+}
 
 /** Asks for the large file and goes at its first bytes. */
 async function leaveEarly(overHttp1: boolean) {
@@ -395,12 +405,14 @@ describe("a build", () => {
     }
   });
 
-  test("that replaces another is served from then on, and the old one's page is known as old", async () => {
+  test("that replaces another is served from then on, were it of the same size and time", async () => {
     const changing = await mkdtemp(join(tmpdir(), "annals-dashboard-"));
     try {
       await build(changing);
       await using running = await startTestServer({ overrides: { dashboardDirectory: changing } });
-      const { etag = "" } = (await http1(running.url, "/")).headers;
+      const time = new Date("2000-01-01");
+      await utimes(join(changing, "index.html"), time, time);
+      const { etag } = (await http1(running.url, "/")).headers;
       await rm(changing, { recursive: true });
       for (const [, ask] of protocols) {
         expect((await ask(running.url, "/")).status).toBe(503);
@@ -408,8 +420,9 @@ describe("a build", () => {
       }
       await build(changing);
       await writeFile(join(changing, "index.html"), html.replace("Annals", "Annuls"));
-      await utimes(join(changing, "index.html"), new Date(), new Date(Date.now() + 60_000));
-      const page = await http1(running.url, "/", "GET", { "if-none-match": etag });
+      await utimes(join(changing, "index.html"), time, time);
+      const known = { "if-modified-since": new Date().toUTCString(), "if-none-match": etag ?? "" };
+      const page = await http1(running.url, "/", "GET", known as Headers);
       expect(page.status).toBe(200);
       expect(page.body.toString()).toContain("Annuls");
     } finally {

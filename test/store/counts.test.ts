@@ -220,6 +220,38 @@ test("counts that do not add up are not used, and not kept until the log is coun
   expect(await storedCounts(superuser, team)).toEqual(await naiveCounts(superuser, team));
 });
 
+test.each([
+  [
+    "sums are missing",
+    "DELETE FROM control_plane.audit_log_counts WHERE team_id = $1 AND size > 64",
+  ],
+  ["there are none", "DELETE FROM control_plane.audit_log_counts WHERE team_id = $1"],
+  [
+    "sums are those of a log that was restored without them, and has grown again",
+    `UPDATE control_plane.audit_log_counts SET record_time = record_time - interval '5 ms'
+     WHERE team_id = $1`,
+  ],
+  [
+    "sums are there of entries that are not",
+    `UPDATE control_plane.audit_log_counts
+     SET size = size + 1000, counts[1] = counts[1] + 1000 WHERE team_id = $1`,
+  ],
+])("counts are not used where %s, in logs that were pruned too", async (_, meddling) => {
+  const entries: TimedEntry[] = Array.from({ length: 600 }, (_each, i) => ({
+    recordTime: 1_700_000_000_000 + i * 10,
+    ...(kinds[i % 5] ?? { status: "info", scope: "team" }),
+  }));
+  for (const floor of [1, 33, 300]) {
+    const { id } = await insertTimedLog(superuser, entries, floor);
+    const time = 1_700_000_000_000 + 4_504;
+    expect(await countBefore(pools.read, id, [time])).toBeDefined();
+    await superuser.query(meddling, [id]);
+    expect(await countBefore(pools.read, id, [time]), `from ${floor}`).toBeUndefined();
+    await superuser.query("SELECT control_plane.count_log($1)", [id]);
+    expect(await countBefore(pools.read, id, [time])).toBeDefined();
+  }
+});
+
 test("counting anew and appending at once take turns", async () => {
   const team = newTeam();
   await append(pools.write, randomEntries(team, 300));

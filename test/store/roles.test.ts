@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { requireCurrentSchema } from "../../src/store/migrate.ts";
-import { createRoles } from "../../src/store/roles.ts";
+import { createRoles, requireServiceRights } from "../../src/store/roles.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 
 const TEAM = "11111111-1111-4111-8111-111111111111";
@@ -85,15 +85,27 @@ beforeEach(async () => {
   for (const sequence of [1, 2, 3]) await append(superuser, sequence);
 });
 
+function connectionOf({ host, port, user, password, database: name }: pg.Client): pg.ClientConfig {
+  return { host, port, user: user ?? "", password: password ?? "", database: name ?? "" };
+}
+
 describe("the service's role", () => {
+  test("is refused by a server that it would keep from writing, by the tables' names", async () => {
+    const connection = connectionOf(service);
+    await superuser.query("REVOKE INSERT ON control_plane.audit_log_counts FROM annals_service");
+    try {
+      await expect(requireServiceRights(connection)).rejects.toThrow(
+        "may not insert into audit_log_counts; run: annals migrate roles",
+      );
+    } finally {
+      await createRoles({ connectionString: database.url });
+    }
+    await requireServiceRights(connection);
+  });
+
   test("can do what an append, a read and a key need", async () => {
-    await requireCurrentSchema({
-      host: service.host,
-      port: service.port,
-      user: service.user ?? "",
-      password: service.password ?? "",
-      database: service.database ?? "",
-    });
+    await requireCurrentSchema(connectionOf(service));
+    await requireServiceRights(connectionOf(service));
     await service.query("BEGIN");
     await service.query(
       `INSERT INTO control_plane.audit_log_heads (team_id) VALUES ($1)

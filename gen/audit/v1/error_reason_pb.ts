@@ -152,8 +152,9 @@ export const ErrorReason = {
 
   /**
    * RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. Too many entries are waiting, or too many
-   * API keys are being made or revoked or details erased. `{"limit": "ingest_queue"}`,
-   * `{"limit": "ingest_queue_team"}` or `{"limit": "own_acts"}`
+   * API keys are being made or revoked, details erased, or summaries made.
+   * `{"limit": "ingest_queue"}`, `{"limit": "ingest_queue_team"}`, `{"limit": "own_acts"}` or
+   * `{"limit": "summaries"}`
    *
    * @generated from enum value: ERROR_REASON_QUEUE_FULL = 17;
    */

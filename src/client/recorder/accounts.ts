@@ -8,7 +8,7 @@ import { Holes } from "./holes.ts";
 import type { Pending } from "./lanes.ts";
 import { NotRecordedError } from "./recorder.ts";
 import type { DropReason, RecorderEvents } from "./stats.ts";
-import { Tally } from "./tally.ts";
+import { dropReasons, Tally } from "./tally.ts";
 import { Waiters } from "./waiters.ts";
 import { Warnings } from "./warnings.ts";
 
@@ -23,8 +23,9 @@ export class Accounts {
   readonly #emitter = new Emitter<RecorderEvents>();
   readonly #warnings = new Warnings();
   readonly #holes = new Holes();
-  /** Dropped and not yet told of, by reason. */
-  readonly #untold = new Map<DropReason, number>();
+  /** How many dropped entries have been told of, by reason. */
+  readonly #told = { ...this.tally.dropped };
+  #isTelling = false;
 
   constructor(redaction: Redaction) {
     this.#redaction = redaction;
@@ -69,7 +70,7 @@ export class Accounts {
   /** An entry came too late. Answers what who waits for it is told. */
   dropClosed(): NotRecordedError {
     this.tally.dropped.closed += 1;
-    this.tell("dropped", { reason: "closed", entries: 1 });
+    this.tellDropped();
     return new NotRecordedError("dropped", "closed", "the recorder is closed");
   }
 
@@ -78,8 +79,10 @@ export class Accounts {
     this.tally.dropped[reason] += 1;
     this.#holes.add(teamId, reason);
     // Told of together: under overflow, one event for each would be what takes the time.
-    if (this.#untold.size === 0) queueMicrotask(() => this.tellDropped());
-    this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + 1);
+    if (!this.#isTelling) {
+      this.#isTelling = true;
+      queueMicrotask(() => this.tellDropped());
+    }
     if (!this.waiters.has(id)) return;
     this.waiters.failed(id, new NotRecordedError("dropped", reason, `dropped: ${reason}`));
   }
@@ -88,14 +91,17 @@ export class Accounts {
   dropDamaged(entries: number): void {
     this.tally.dropped.damaged += entries;
     this.#holes.add("", "damaged", entries);
-    this.tell("dropped", { reason: "damaged", entries });
+    this.tellDropped();
   }
 
   /** Tells of what was dropped and has not been told of. */
   tellDropped(): void {
-    const untold = [...this.#untold];
-    this.#untold.clear();
-    for (const [reason, entries] of untold) this.tell("dropped", { reason, entries });
+    this.#isTelling = false;
+    for (const reason of dropReasons) {
+      const entries = this.tally.dropped[reason] - this.#told[reason];
+      this.#told[reason] = this.tally.dropped[reason];
+      if (entries > 0) this.tell("dropped", { reason, entries });
+    }
   }
 
   /** Whether there is something lost of which the log does not know. */

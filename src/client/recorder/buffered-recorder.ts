@@ -186,6 +186,7 @@ export class BufferedRecorder implements Recorder {
   async #close(timeoutMs: number): Promise<void> {
     await this.flush({ timeoutMs });
     await this.#departure.leave();
+    this.#flushes.end();
     this.#client.close();
   }
 

@@ -14,10 +14,14 @@ export interface RecorderOptions extends Omit<AuditClientOptions, "baseUrl"> {
   readonly timeoutMs?: number | undefined;
   /**
    * The most entries in memory; 10,000 unless given. With `spillDirectory` memory may take eight times this,
-   * and eight times `maxBytes`, until a disk that works has caught up with a burst.
+   * and eight times `maxBytes`, but of bytes no more than an eighth of V8's heap, until a disk that works has
+   * caught up with a burst.
    */
   readonly maxEntries?: number | undefined;
-  /** The most bytes of encoded entries in memory; 16 MiB unless given. */
+  /**
+   * The most bytes of encoded entries in memory; 16 MiB unless given. They lie on V8's heap, so keep this well
+   * below `--max-old-space-size`; each entry takes about 150 bytes besides.
+   */
   readonly maxBytes?: number | undefined;
   /**
    * Where entries wait for which memory has no room, and those that a process leaves behind when it ends

@@ -3,20 +3,21 @@ import { longestTimerMs } from "../backoff.ts";
 /** Those who wait until something is done. */
 export class Flushes {
   readonly #checks = new Set<() => void>();
+  #isOver = false;
 
-  /** Resolves once it is done, or the time is up, with whether it is done. */
+  /** Resolves once it is done, or the time is up, or nothing more will be, with whether it is done. */
   wait(done: () => boolean, timeoutMs: number): Promise<boolean> {
-    if (done()) return Promise.resolve(true);
+    if (this.#isOver || done()) return Promise.resolve(done());
     return new Promise((resolve) => {
-      const end = (answer: boolean) => {
+      const end = () => {
         clearTimeout(timer);
         this.#checks.delete(check);
-        resolve(answer);
+        resolve(done());
       };
       const check = () => {
-        if (done()) end(true);
+        if (this.#isOver || done()) end();
       };
-      const timer = setTimeout(() => end(done()), Math.min(timeoutMs, longestTimerMs));
+      const timer = setTimeout(end, Math.min(timeoutMs, longestTimerMs));
       this.#checks.add(check);
     });
   }
@@ -24,5 +25,11 @@ export class Flushes {
   /** Something may be done. */
   check(): void {
     for (const check of [...this.#checks]) check();
+  }
+
+  /** Nothing more will be done. */
+  end(): void {
+    this.#isOver = true;
+    this.check();
   }
 }

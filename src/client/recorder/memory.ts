@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import type { EncodedEntry } from "./encode-entry.ts";
 import { Epochs } from "./epochs.ts";
 import { Lanes, type Pending } from "./lanes.ts";
@@ -13,6 +14,11 @@ const heldShare = 1 / 4;
  * its own process up for two thirds of a second.
  */
 const burstFactor = 8;
+/**
+ * So much of V8's heap, where entries lie, a burst may take at most: beyond its limit V8 ends the process. A
+ * small one (`--max-old-space-size=96`) did not survive eight times 16 MiB.
+ */
+const burstHeapShare = 1 / 8;
 
 /** How much memory, what lies behind it, and whom it tells. */
 export interface MemoryOptions {
@@ -44,10 +50,16 @@ export class Memory {
   readonly #overflow: Overflow | undefined;
   /** What is in memory and not settled, wherever it is on its way. */
   readonly #held = { entries: 0, bytes: 0 };
+  readonly #burstBytes: number;
   #isOpened = true;
 
   constructor(options: MemoryOptions) {
     this.#options = options;
+    const heapBytes = getHeapStatistics().heap_size_limit * burstHeapShare;
+    this.#burstBytes = Math.max(
+      options.maxBytes,
+      Math.min(options.maxBytes * burstFactor, heapBytes),
+    );
     const { spillDirectory: directory, spillMaxBytes, onSpilled, onAdopted } = options;
     const { onSpillError: onError, onDamaged, onOpened } = options;
     if (directory === undefined) return;
@@ -94,11 +106,10 @@ export class Memory {
   /** Keeps an entry until it is settled, room or no room. */
   keep(encoded: EncodedEntry): void {
     const { id, teamId, data } = encoded;
-    const epoch = this.#epochs.current;
+    const epoch = this.#epochs.take();
     const pending: Pending = { id, teamId, data, epoch, failures: 0, place: undefined };
-    this.#epochs.taken();
     this.#held.entries += 1;
-    this.#held.bytes += encoded.data.length;
+    this.#held.bytes += data.length;
     if (this.#overflow !== undefined && (this.#overflow.active || !this.hasRoom)) {
       this.#overflow.push(pending);
     } else {
@@ -143,7 +154,7 @@ export class Memory {
     const entries = this.#held.entries + 1;
     const bytes = this.#held.bytes + more;
     if (entries <= maxEntries && bytes <= maxBytes) return false;
-    const isBurst = entries <= maxEntries * burstFactor && bytes <= maxBytes * burstFactor;
+    const isBurst = entries <= maxEntries * burstFactor && bytes <= this.#burstBytes;
     return !(isBurst && this.#overflow?.keepsUp);
   }
 
@@ -179,6 +190,6 @@ export class Memory {
   #release(pending: Pending): void {
     this.#held.entries -= 1;
     this.#held.bytes -= pending.data.length;
-    this.#epochs.settled(pending.epoch);
+    this.#epochs.settle(pending.epoch);
   }
 }

@@ -20,7 +20,8 @@ export interface Recorder extends AsyncDisposable {
   recordAndWait(entry: NewEntry, options?: WaitOptions): Promise<EntryJson>;
   /**
    * Waits until every entry taken so far, those on disk included, is recorded, refused or dropped.
-   * Answers whether that came about within the time; 10 s unless given. Never throws.
+   * Answers whether that came about within the time, 10 s unless given, and before the recorder was closed.
+   * Never throws.
    */
   flush(options?: { readonly timeoutMs?: number }): Promise<boolean>;
   /**

@@ -1,5 +1,8 @@
 import type { DropReason, RecorderStats } from "./stats.ts";
 
+/** Every reason for which entries are dropped. */
+export const dropReasons: readonly DropReason[] = ["overflow", "exit", "closed", "damaged"];
+
 /** The counts of a recorder. */
 export class Tally {
   taken = 0;

@@ -1,7 +1,7 @@
 /** An entry with everything that it says. */
 import { Button, Group, Text, Title } from "@mantine/core";
 import { IconShieldCheck } from "@tabler/icons-react";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import type { EntryJson } from "../../client/entry-json.ts";
 import type { EntryIdText, TeamIdText } from "../../client/new-entry.ts";
@@ -28,10 +28,10 @@ export interface EntryContentProps {
 /** Reads an entry and shows it. */
 export default function EntryContent({ teamId, id }: EntryContentProps) {
   const { client } = useSession();
-  const queryClient = useQueryClient();
-  const queryKey = ["entry", teamId, id];
+  // What was verified is what is shown, whatever is read later.
+  const [checked, setChecked] = useState<EntryJson>();
   const { data, error, refetch } = useQuery({
-    queryKey,
+    queryKey: ["entry", teamId, id],
     queryFn: ({ signal }) => client.get({ teamId, id }, { signal }),
     // Its details may have been erased since.
     staleTime: 60_000,
@@ -40,12 +40,24 @@ export default function EntryContent({ teamId, id }: EntryContentProps) {
     return <Failure error={error} onRetry={() => void refetch()} />;
   }
   if (data === undefined) return <Loading what="Reading the entry" />;
-  const onRead = (entry: EntryJson) => queryClient.setQueryData(queryKey, entry);
-  return <Entry entry={data} onRead={onRead} />;
+  // Another entry than was asked for is none to show; the proof says what is wrong with it.
+  const onRead = (read: EntryJson) => {
+    if (read.id === id && read.teamId === teamId) setChecked(read);
+  };
+  return (
+    <Entry
+      entry={checked ?? data}
+      proof={
+        <Suspense fallback={<Loading what="Loading what verifies" />}>
+          <EntryProofPanel teamId={teamId} id={id} onRead={onRead} />
+        </Suspense>
+      }
+    />
+  );
 }
 
-function Entry({ entry, onRead }: { entry: EntryJson; onRead: (entry: EntryJson) => void }) {
-  const { metadata, detailsState, teamId, id } = entry;
+function Entry({ entry, proof }: { entry: EntryJson; proof: ReactNode }) {
+  const { metadata, detailsState } = entry;
   const [isProving, setProving] = useState(false);
   return (
     <article className={classes.content} aria-label="The entry">
@@ -55,9 +67,7 @@ function Entry({ entry, onRead }: { entry: EntryJson; onRead: (entry: EntryJson)
           <Title order={3} size="h5">
             Proof
           </Title>
-          <Suspense fallback={<Loading what="Loading what verifies" />}>
-            <EntryProofPanel teamId={teamId} id={id} onRead={onRead} />
-          </Suspense>
+          {proof}
         </section>
       ) : (
         <Group gap="xs">

@@ -36,8 +36,11 @@ function Panel({ id, team }: { id: string; team: string | undefined }) {
     // Who opens it by pointing goes on where they are.
     if (!isPointed) title.current?.focus({ preventScroll: true });
     return () => {
-      const isInside = own?.contains(document.activeElement) === true;
-      if (isInside && before instanceof HTMLElement) before.focus({ preventScroll: true });
+      if (own?.contains(document.activeElement) !== true) return;
+      // What had the focus may be gone, or nothing had it, where a link opened the entry.
+      const isThere = before instanceof HTMLElement && before.isConnected;
+      const place = isThere && before !== document.body ? before : findTable();
+      place?.focus({ preventScroll: true });
     };
   }, []);
 
@@ -77,4 +80,8 @@ function Panel({ id, team }: { id: string; team: string | undefined }) {
       </div>
     </aside>
   );
+}
+
+function findTable(): HTMLElement | null {
+  return document.querySelector<HTMLElement>("main [role=grid]");
 }

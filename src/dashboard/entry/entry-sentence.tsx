@@ -6,7 +6,7 @@ import classes from "./entry.module.css";
 import { actorLabel, resourceLabel, statusWords } from "./entry-words.ts";
 import { Ago } from "./moment.tsx";
 
-/** What happened: who did what to what, when, and how it ended. */
+/** What happened: who, which action, to what; then when, and how it ended. Action words are free text. */
 export function EntrySentence({ entry }: { entry: EntryJson }) {
   const { actor, action, resource, status, occurTime, recordTime } = entry;
   const target = resourceLabel(entry);
@@ -28,8 +28,8 @@ export function EntrySentence({ entry }: { entry: EntryJson }) {
         <FilterValue isTabStop field="actor" value={actor.id}>
           {who}
         </FilterValue>
-      )}{" "}
-      did{" "}
+      )}
+      {" · "}
       <FilterValue isTabStop field="action" value={action}>
         <span className={classes.strong}>
           <Plain text={action} />
@@ -37,7 +37,7 @@ export function EntrySentence({ entry }: { entry: EntryJson }) {
       </FilterValue>
       {resource !== undefined && (
         <>
-          {" to "}
+          {" · "}
           {target !== resource.type && (
             <>
               <FilterValue isTabStop field="type" value={resource.type}>
@@ -54,7 +54,9 @@ export function EntrySentence({ entry }: { entry: EntryJson }) {
           )}
         </>
       )}
-      , <Ago time={occurTime ?? recordTime} />. {statusWords(status)}
+      <span className={classes.ending}>
+        <Ago time={occurTime ?? recordTime} />. {statusWords(status)}
+      </span>
     </p>
   );
 }

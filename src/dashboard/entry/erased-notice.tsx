@@ -29,8 +29,8 @@ export function ErasedNotice({ entry }: { entry: EntryJson }) {
     >
       <Text size="sm">
         Names, metadata and the request are gone for good. What happened, when and by whose id
-        stays. The log still verifies: it was signed with a fingerprint in place of the details, and
-        that stays too.
+        stays, and can be verified: the log was signed with a fingerprint in place of the details,
+        which stays too.
       </Text>
       <Text size="sm" mt="xs" role="status">
         {isPending ? (

@@ -97,7 +97,11 @@ function Row({ row, isSearch, onTurn }: RowProps) {
         // biome-ignore lint/suspicious/noArrayIndexKey: keys may be the same, and do not move
         <span key={i}>
           {i > 0 && " › "}
-          <Plain text={each.length > 100 ? `${each.slice(0, 100).toWellFormed()}…` : each} />
+          {each === "" ? (
+            <span className={classes.quiet}>without a name</span>
+          ) : (
+            <Plain text={each.length > 100 ? `${each.slice(0, 100).toWellFormed()}…` : each} />
+          )}
         </span>
       ))}
     </span>

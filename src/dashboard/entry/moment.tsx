@@ -1,39 +1,36 @@
-import { useEffect, useState } from "react";
+import { useCallback, useSyncExternalStore } from "react";
+import { everySecond } from "../time/clock.ts";
 import { absoluteTime, relativeTime, zoneName } from "../time/format.ts";
 import { useZone } from "../time/zone.tsx";
 import classes from "./entry.module.css";
 
-/** A moment (RFC 3339) in the reader's zone and in UTC, with how long ago that is. */
+/** A moment (RFC 3339) in the reader's zone and, where that differs, in UTC; and how long ago it is. */
 export function Moment({ time }: { time: string }) {
   const [zone] = useZone();
-  const nowMs = useNow();
+  const ago = useAgo(time);
   const ms = Date.parse(time);
+  const [own, utc] = [absoluteTime(ms, zone), absoluteTime(ms, "UTC")];
   return (
     <time dateTime={time}>
-      {absoluteTime(ms, zone)} <span className={classes.quiet}>{zoneName(zone)}</span>
-      {zoneName(zone) !== "UTC" && (
+      {own !== utc && (
         <>
+          {own} <span className={classes.quiet}>{zoneName(zone)}</span>
           <br />
-          {absoluteTime(ms, "UTC")} <span className={classes.quiet}>UTC</span>
         </>
       )}
+      {utc} <span className={classes.quiet}>UTC</span>
       <br />
-      <span className={classes.quiet}>{relativeTime(ms, nowMs)}</span>
+      <span className={classes.quiet}>{ago}</span>
     </time>
   );
 }
 
 /** How long ago a moment is, kept up to date. */
 export function Ago({ time }: { time: string }) {
-  const nowMs = useNow();
-  return <time dateTime={time}>{relativeTime(Date.parse(time), nowMs)}</time>;
+  return <time dateTime={time}>{useAgo(time)}</time>;
 }
 
-function useNow(): number {
-  const [nowMs, setNowMs] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNowMs(Date.now()), 10_000);
-    return () => clearInterval(timer);
-  }, []);
-  return nowMs;
+function useAgo(time: string): string {
+  const text = useCallback(() => relativeTime(Date.parse(time), Date.now()), [time]);
+  return useSyncExternalStore(everySecond, text);
 }

@@ -164,7 +164,7 @@ function Interrupted(props: {
 }
 
 function Done(props: { outcome: ExportOutcome; name: string; onClose: () => void }) {
-  const { entries, bytes, withheld, pruned, isProven } = props.outcome;
+  const { entries, bytes, withheld, pruned, isProven, isUnsigned } = props.outcome;
   return (
     <>
       <Text size="sm" role="status">
@@ -172,6 +172,11 @@ function Done(props: { outcome: ExportOutcome; name: string; onClose: () => void
         {withheld > 0 && ` ${countInWords(withheld)} that you may not read are left out.`}
         {pruned > 0n && ` The first ${pruned} are no longer kept.`}
       </Text>
+      {isUnsigned && (
+        <Text size="sm">
+          This server signs no checkpoints, so the file does not prove where it is from.
+        </Text>
+      )}
       {isProven && (
         <Text size="sm">
           Anybody can check it offline, with the server’s key:{" "}

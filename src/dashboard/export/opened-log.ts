@@ -1,12 +1,12 @@
 /** A log that is to be exported with its proof. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { sha256 as noble } from "@noble/hashes/sha2.js";
 import type { AuditCalls } from "../../client/audit-calls.ts";
+import { reasonOf } from "../../client/error-reason.ts";
 import type { TeamIdText } from "../../client/new-entry.ts";
 import { type RetryOptions, retrying } from "../../client/retry.ts";
 import type { VerifiedCheckpoint } from "../../client/verify/checkpoint.ts";
 import { Verifier } from "../../client/verify/verifier.ts";
-import type { Sha256 } from "../../log/merkle.ts";
+import { sha256 } from "../proof/sha256.ts";
 
 /** A log as it was signed when it was opened. */
 export interface OpenedLog {
@@ -16,10 +16,6 @@ export interface OpenedLog {
   /** The newest checkpoint, which must go on from the ones before. @throws VerificationError. */
   newest(): Promise<VerifiedCheckpoint>;
 }
-
-/** SHA-256 in plain JavaScript: for inputs as small as these, faster than the browser's own. */
-export const sha256: Sha256 = (...parts) =>
-  parts.reduce((hash, part) => hash.update(part), noble.create()).digest();
 
 /**
  * Opens a team's log by the server's own key: what is exported agrees with what was signed, and who
@@ -37,8 +33,7 @@ export async function openLog(
   try {
     first = await ask();
   } catch (reason) {
-    const { code } = ConnectError.from(reason);
-    if (code === Code.FailedPrecondition) return undefined;
+    if (reasonOf(reason) === "CHECKPOINTS_DISABLED") return undefined;
     throw reason;
   }
   const verifier = new Verifier({ keys: [first.verifierKey], sha256 });

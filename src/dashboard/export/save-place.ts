@@ -15,20 +15,26 @@ interface PickerWindow {
 }
 
 /**
- * A file where the person wants it, if the browser can write one bit by bit; else one that is
- * downloaded when it is complete. Undefined if the person did not want it after all.
+ * A file where the person wants it, if the browser can write one bit by bit and is allowed to; else
+ * one that is downloaded when it is complete. Undefined if the person did not want it after all.
+ *
+ * @throws SinkError if the place that the person chose cannot be written to.
  */
 export async function openPlace(name: string, format: FormatName): Promise<Sink | undefined> {
   const type = mediaTypes[format];
   const { showSaveFilePicker } = window as Window & PickerWindow;
-  if (!showSaveFilePicker) return blobSink(type, (file) => download(file, name));
+  const downloaded = () => blobSink(type, (file) => download(file, name));
+  if (!showSaveFilePicker) return downloaded();
   const types = [{ accept: { [type]: [`.${format}`] } }];
+  let handle: SaveHandle;
   try {
-    return await fileSink(await showSaveFilePicker.call(window, { suggestedName: name, types }));
+    handle = await showSaveFilePicker.call(window, { suggestedName: name, types });
   } catch (reason) {
-    if (reason instanceof DOMException && reason.name === "AbortError") return undefined;
-    throw reason;
+    const isCancelled = reason instanceof DOMException && reason.name === "AbortError";
+    // Some browsers are told by their owners never to ask.
+    return isCancelled ? undefined : downloaded();
   }
+  return await fileSink(handle);
 }
 
 function download(file: Blob, name: string): void {

@@ -25,20 +25,31 @@ export interface SaveHandle {
 
 /** A file on disk. It has its old content until it is closed. */
 export async function fileSink(handle: SaveHandle): Promise<Sink> {
-  const stream = await asSinkError(() => handle.createWritable());
+  const stream = await asSinkError(() => handle.createWritable()).catch(async (error: unknown) => {
+    await removeIfEmpty(handle);
+    throw error;
+  });
   return {
     write: (bytes) => asSinkError(() => stream.write(bytes)),
     close: () => asSinkError(() => stream.close()),
     async discard() {
       try {
         await stream.abort();
-        // The browser made an empty file when its name was chosen.
-        if ((await handle.getFile()).size === 0) await handle.remove?.();
       } catch (reason) {
-        console.debug("an export that was given up could not be removed", reason);
+        console.debug("an export that was given up could not be ended", reason);
       }
+      await removeIfEmpty(handle);
     },
   };
+}
+
+/** The browser made an empty file when its name was chosen. */
+async function removeIfEmpty(handle: SaveHandle): Promise<void> {
+  try {
+    if ((await handle.getFile()).size === 0) await handle.remove?.();
+  } catch (reason) {
+    console.debug("an export that was given up could not be removed", reason);
+  }
 }
 
 /** Parts of so many bytes are handed to the browser, which may keep them on disk. */

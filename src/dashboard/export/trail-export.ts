@@ -12,9 +12,10 @@ import type { ConnectionState } from "../../client/retry.ts";
 import { SeenEntries } from "../../client/seen-entries.ts";
 import type { VerifiedCheckpoint } from "../../client/verify/checkpoint.ts";
 import { VerificationError } from "../../client/verify/fault.ts";
+import { sha256 } from "../proof/sha256.ts";
 import type { TrailQuery } from "../trail/trail-query.ts";
 import { type FormatName, formats } from "./formats.ts";
-import { type OpenedLog, openLog, sha256 } from "./opened-log.ts";
+import { type OpenedLog, openLog } from "./opened-log.ts";
 import type { Sink } from "./sink.ts";
 
 /** How far an export is. */
@@ -37,6 +38,8 @@ export interface ExportOutcome {
   readonly pruned: bigint;
   /** Whether the file proves by itself that it is the log's. */
   readonly isProven: boolean;
+  /** Whether it could not, for the server signs nothing. */
+  readonly isUnsigned: boolean;
 }
 
 /** What to export and where to. */
@@ -101,6 +104,7 @@ export class TrailExport {
       withheld,
       pruned: this.#pruned,
       isProven: this.#log !== "plain" && this.#options.format === "ndjson",
+      isUnsigned: this.#log === "plain" && !query.allTeams,
     };
   }
 

@@ -38,13 +38,21 @@ export function useExport(query: TrailQuery): ExportControl {
   const current = useRef<{ job: TrailExport; sink: Sink; name: string }>(undefined);
   const running = useRef<AbortController>(undefined);
   const progress = useRef(nothingYet);
+  const isAsking = useRef(false);
+  const isGone = useRef(false);
 
   const giveUp = useCallback(() => {
     running.current?.abort();
     void current.current?.sink.discard();
     current.current = undefined;
   }, []);
-  useEffect(() => giveUp, [giveUp]);
+  useEffect(() => {
+    isGone.current = false;
+    return () => {
+      isGone.current = true;
+      giveUp();
+    };
+  }, [giveUp]);
 
   const run = useCallback(async () => {
     if (!current.current) return;
@@ -72,11 +80,17 @@ export function useExport(query: TrailQuery): ExportControl {
 
   const start = useCallback(
     async (format: FormatName) => {
+      // A second click while the browser asks for a place is the same wish.
+      if (isAsking.current || current.current) return;
+      isAsking.current = true;
       try {
         const name = fileName(query, format, new Date());
         // First of all: the browser asks only in answer to a click.
-        const sink = await openPlace(name, format);
+        const sink = await openPlace(name, format).finally(() => {
+          isAsking.current = false;
+        });
         if (!sink) return;
+        if (isGone.current) return await sink.discard();
         let reportedAt = 0;
         let isConnected = true;
         progress.current = nothingYet;

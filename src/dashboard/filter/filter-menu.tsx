@@ -1,8 +1,8 @@
 /** The menu of a value: the page has one, for all of them. */
 import { Menu } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
-import { IconCopy, IconFilter, IconFilterOff } from "@tabler/icons-react";
-import { useEffect, useState } from "react";
+import { IconFilter, IconFilterOff } from "@tabler/icons-react";
+import { useEffect, useRef, useState } from "react";
+import { CopyItem } from "../text/copy-item.tsx";
 import { Plain } from "../text/plain.tsx";
 import classes from "./filter-menu.module.css";
 import { queryFields } from "./query-fields.ts";
@@ -15,6 +15,7 @@ export function FilterMenu() {
   const [terms, setTerms] = useTerms();
   const [choice, setChoice] = useState<ValueChoice>();
   const [isOpen, setOpen] = useState(false);
+  const home = useRef<HTMLElement>(null);
   const leaveOut = ({ field, value }: ValueChoice) =>
     setTerms(addTerm(terms, { field, values: [value], isExcluded: true }));
   useEffect(() =>
@@ -23,19 +24,25 @@ export function FilterMenu() {
         leaveOut(chosen);
         return;
       }
+      home.current = null;
       setChoice(chosen);
       setOpen(true);
     }),
   );
   if (choice === undefined) return null;
   const { field, value, element } = choice;
+  const narrow = (act: () => void) => () => {
+    act();
+    // The row of the value may be gone then; its table is not.
+    home.current = element.closest<HTMLElement>("[role=grid]");
+  };
   const { left, top, width, height } = element.getBoundingClientRect();
   return (
     <Menu
       opened={isOpen}
       onChange={setOpen}
       onExitTransitionEnd={() => setChoice(undefined)}
-      onClose={() => element.focus({ preventScroll: true })}
+      onClose={() => (home.current ?? element).focus({ preventScroll: true })}
       returnFocus={false}
       // It would be a child that a menu may not have; the first item takes the focus itself.
       withInitialFocusPlaceholder={false}
@@ -59,30 +66,18 @@ export function FilterMenu() {
         <Menu.Item
           data-autofocus
           leftSection={<IconFilter size={16} aria-hidden />}
-          onClick={() => setTerms(onlyTerm(terms, field, value))}
+          onClick={narrow(() => setTerms(onlyTerm(terms, field, value)))}
         >
           Only this
         </Menu.Item>
         <Menu.Item
           leftSection={<IconFilterOff size={16} aria-hidden />}
-          onClick={() => leaveOut(choice)}
+          onClick={narrow(() => leaveOut(choice))}
         >
           Leave out
         </Menu.Item>
-        <Menu.Item leftSection={<IconCopy size={16} aria-hidden />} onClick={() => copy(value)}>
-          Copy
-        </Menu.Item>
+        <CopyItem key={value} text={value} label="Copy" />
       </Menu.Dropdown>
     </Menu>
   );
-}
-
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    notifications.show({ message: "Copied" });
-  } catch {
-    // Browsers give no clipboard to pages that came over plain HTTP.
-    notifications.show({ message: "The browser does not let this page copy", color: "red" });
-  }
 }

@@ -53,8 +53,8 @@ export function filterOf(
     const places = conditions.flatMap(({ values }) => values);
     mistakes.push({
       message: `A line can have ${requestLimits.filterValues} values at most; this one has ${count}`,
-      start: Math.min(...places.map(({ start }) => start)),
-      end: Math.max(...places.map(({ end }) => end)),
+      start: places[0]?.start ?? 0,
+      end: places.at(-1)?.end ?? 0,
     });
   }
   const excluded = fieldsOf(exclude);

@@ -5,7 +5,7 @@ import { type FormEvent, type KeyboardEvent, useState } from "react";
 import { flushSync } from "react-dom";
 import { Plain } from "../text/plain.tsx";
 import { useZone } from "../time/zone.tsx";
-import { useView } from "../view/view.ts";
+import { useView, viewIn } from "../view/view.ts";
 import { type Completions, completionsAt } from "./completion.ts";
 import classes from "./filter-bar.module.css";
 import { Mistakes } from "./mistakes.tsx";
@@ -69,6 +69,12 @@ export function QueryInput({ draft, setDraft, seenEntries }: QueryInputProps) {
     if (entry !== undefined) {
       setDraft(query);
       go({ entry, entryTeam: undefined });
+      return;
+    }
+    const view = viewIn(draft, window.location.origin);
+    if (view !== undefined) {
+      setDraft(query);
+      go(view);
       return;
     }
     const now = Date.now();

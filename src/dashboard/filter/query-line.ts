@@ -91,6 +91,15 @@ export function withFixedTimes(terms: readonly Term[], nowMs: number, zone: Zone
   });
 }
 
+/** Whether any of the times means another moment in another zone. */
+export function hasLocalTimes(terms: readonly Term[]): boolean {
+  return terms.some(
+    ({ field, values }) =>
+      isTimeField(field) &&
+      values.some((value) => dependsOnZone(value) || /^(to|yester)day$/.test(value)),
+  );
+}
+
 /** The entry's id that a line is, if it is one and nothing else. Example: `log-0190a7c4-…` */
 export function entryIdIn(line: string): string | undefined {
   return /^\s*(log-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\s*$/.exec(line)?.[1];

@@ -1,5 +1,6 @@
 /** The conditions of the query line, one by one. */
 import { IconEqual, IconEqualNot, IconX } from "@tabler/icons-react";
+import { requestLimits } from "../../limits.ts";
 import { Plain } from "../text/plain.tsx";
 import { useZone } from "../time/zone.tsx";
 import classes from "./filter-bar.module.css";
@@ -15,7 +16,7 @@ export function TermChips({ onEdit }: { onEdit: (term: PlacedTerm) => void }) {
   if (terms.length === 0) return null;
   return (
     <ul className={classes.chips} aria-label="Conditions">
-      {terms.map((term) => {
+      {terms.slice(0, requestLimits.filterValues).map((term) => {
         const values = termValues(term, Date.now(), zone);
         const name = `${termLabel(term)}: ${values}`;
         return (

@@ -1,10 +1,13 @@
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Button } from "@mantine/core";
+import { Link } from "wouter";
 import type { ApiKey } from "../../../gen/audit/v1/key_service_pb.ts";
+import { formatQuery } from "../filter/query-line.ts";
 import { grantsInWords } from "../session/caller-words.ts";
 import { Plain } from "../text/plain.tsx";
 import { absoluteTime, relativeTime } from "../time/format.ts";
 import { useZone } from "../time/zone.tsx";
+import { formatView, plainView } from "../view/view.ts";
 import { keyState } from "./key-state.ts";
 import classes from "./keys.module.css";
 
@@ -36,7 +39,8 @@ export function KeyTable(props: { keys: readonly ApiKey[]; onRevoke: (key: ApiKe
 
 function KeyRow({ apiKey, onRevoke }: { apiKey: ApiKey; onRevoke: (key: ApiKey) => void }) {
   const state = keyState(apiKey, Date.now());
-  const { name, id, secretHint, grants, createTime, lastUseTime, expireTime, revokeTime } = apiKey;
+  const { name, id, teamId, secretHint, grants, createTime, lastUseTime, expireTime, revokeTime } =
+    apiKey;
   return (
     <tr data-state={state}>
       <th scope="row">
@@ -62,6 +66,15 @@ function KeyRow({ apiKey, onRevoke }: { apiKey: ApiKey; onRevoke: (key: ApiKey) 
         {revokeTime && <Time time={revokeTime} otherwise="" />}
       </td>
       <td>
+        <Button
+          size="compact-sm"
+          variant="default"
+          component={Link}
+          href={`/?${formatView({ ...plainView, team: teamId, query: actorQuery(id) })}`}
+          aria-label={`What it did: ${name}`}
+        >
+          What it did
+        </Button>{" "}
         {state === "active" && (
           <Button
             size="compact-sm"
@@ -75,6 +88,11 @@ function KeyRow({ apiKey, onRevoke }: { apiKey: ApiKey; onRevoke: (key: ApiKey) 
       </td>
     </tr>
   );
+}
+
+/** The line that finds what a key recorded in its own name. */
+function actorQuery(id: string): string {
+  return formatQuery([{ field: "actor", values: [id], isExcluded: false }]);
 }
 
 function Time({ time, otherwise }: { time: Timestamp | undefined; otherwise: string }) {

@@ -22,7 +22,7 @@ export default function KeysPage() {
   if (error) return <Failure error={error} />;
   if (!permissions) return <Loading what="Opening the API keys" />;
   if (!permissions.manageApiKeys) return <Forbidden what="manage API keys" />;
-  if (isAllTeams || teamId === undefined) return <ChooseTeam />;
+  if (isAllTeams || teamId === undefined) return <ChooseTeam what="API keys" />;
   // Nothing of one team's dialogs goes over to the next.
   return <Keys key={teamId} teamId={teamId} />;
 }

@@ -1,4 +1,5 @@
-import { Button, Checkbox, CopyButton, Group, Modal, Stack, Text } from "@mantine/core";
+import { Button, Checkbox, Group, Modal, Stack, Text } from "@mantine/core";
+import { useClipboard } from "@mantine/hooks";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { Plain } from "../text/plain.tsx";
@@ -11,6 +12,7 @@ import classes from "./keys.module.css";
 export function NewSecret(props: { name: string; secret: string; onClose: () => void }) {
   const { name, secret, onClose } = props;
   const [isStored, setStored] = useState(false);
+  const { copied, copy, error } = useClipboard();
   useEffect(() => {
     if (isStored) return;
     // Leaving the page would lose it too.
@@ -35,19 +37,21 @@ export function NewSecret(props: { name: string; secret: string; onClose: () => 
         <code className={classes.secret} data-testid="secret">
           {secret}
         </code>
-        <CopyButton value={secret}>
-          {({ copied, copy }) => (
-            <Button
-              variant="default"
-              onClick={copy}
-              leftSection={
-                copied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />
-              }
-            >
-              {copied ? "Copied" : "Copy the secret"}
-            </Button>
-          )}
-        </CopyButton>
+        <Button
+          variant="default"
+          onClick={() => copy(secret)}
+          leftSection={
+            copied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />
+          }
+        >
+          <span aria-live="polite">
+            {error
+              ? "Your browser refused: select it above"
+              : copied
+                ? "Copied"
+                : "Copy the secret"}
+          </span>
+        </Button>
         <Checkbox
           label="I have stored it"
           checked={isStored}

@@ -7,6 +7,8 @@ import type { LiveStatus } from "./live-trail.ts";
 export interface FeedWords {
   readonly tone: "live" | "held" | "waiting" | "ended";
   readonly text: string;
+  /** What is said aloud: the same without figures, which change too often to be listened to. */
+  readonly said: string;
   /** More about it; undefined if there is no more. */
   readonly advice: string | undefined;
   /** What a button does about it; undefined if there is nothing to be done. */
@@ -14,34 +16,39 @@ export interface FeedWords {
 }
 
 /** The words of a status; undefined while the live view is off. */
-export function feedWords({ feed, isPaused }: LiveStatus, nowMs: number): FeedWords | undefined {
+export function feedWords(status: LiveStatus, nowMs: number): FeedWords | undefined {
+  const { feed, isPaused, waiting, perSecond } = status;
   const plain = { advice: undefined, remedy: undefined };
   switch (feed.kind) {
     case "off":
       return undefined;
     case "connecting":
-      return { ...plain, tone: "waiting", text: "Connecting…" };
-    case "open":
-      if (isPaused) return { ...plain, tone: "held", text: "Paused" };
-      return { ...plain, tone: "live", text: "Live" };
+      return { ...plain, tone: "waiting", text: "Connecting…", said: "Connecting" };
+    case "open": {
+      if (!isPaused)
+        return { ...plain, tone: "live", text: rateText(perSecond), said: "Following" };
+      const text = waiting > 0 ? `Paused, ${numbers.format(waiting)} waiting` : "Paused";
+      return { ...plain, tone: "held", text, said: "Paused" };
+    }
     case "waiting": {
       const seconds = Math.ceil((feed.retryAtMs - nowMs) / 1_000);
       const text = seconds > 0 ? `Reconnecting in ${seconds} s` : "Reconnecting…";
-      const { title } = failureMessage(feed.error);
-      return { ...plain, tone: "waiting", text, advice: `${title}. Nothing will be missing.` };
+      const advice = `${failureMessage(feed.error).title}. Nothing will be missing.`;
+      return { ...plain, tone: "waiting", text, said: `Reconnecting. ${advice}`, advice };
     }
     case "ended": {
       const { title, advice } = failureMessage(feed.error);
       const isSignedOut = feed.error.code === Code.Unauthenticated;
       const remedy = isSignedOut ? "signIn" : "restart";
-      return { tone: "ended", text: title, advice, remedy };
+      return { tone: "ended", text: title, said: title, advice, remedy };
     }
   }
 }
 
-/** A rate for people. Examples: `0.4/s`, `12/s`, `1,024/s`; empty for none. */
+const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+const small = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
+/** A rate for people. Examples: `0 a second`, `0.4 a second`, `1,024 a second` */
 export function rateText(perSecond: number): string {
-  if (perSecond <= 0) return "";
-  const digits = perSecond < 9.95 ? 1 : 0;
-  return `${perSecond.toLocaleString("en", { maximumFractionDigits: digits })}/s`;
+  return `${(perSecond < 9.95 ? small : numbers).format(perSecond)} a second`;
 }

@@ -22,6 +22,10 @@ export type Schedule = (work: () => void) => void;
 
 /** The least time between two updates of the table: ten a second. */
 const showEveryMs = 100;
+/** The same when each would bring other rows altogether, which nobody can read. */
+const floodEveryMs = 250;
+/** Entries a second from which on that is so. */
+const floodPerSecond = 200;
 /** The least time between two updates of the figures. */
 const tellEveryMs = 250;
 
@@ -132,7 +136,9 @@ export class LiveTrail {
       this.#isScheduled = false;
       const now = Date.now();
       const isFollowed = this.#isAtTop && !this.#status.isPaused;
-      if (isFollowed && now - this.#shownAtMs >= showEveryMs) this.#show();
+      const isFlood = this.#status.perSecond >= floodPerSecond;
+      const everyMs = isFlood ? floodEveryMs : showEveryMs;
+      if (isFollowed && now - this.#shownAtMs >= everyMs) this.#show();
       if (now - this.#toldAtMs >= tellEveryMs) this.#tellFigures(now);
       const { count } = this.#buffer;
       const isUntold = this.#status.perSecond > 0 || count !== this.#status.waiting;

@@ -1,4 +1,5 @@
 /** Tells one who reads further down that there are new entries. */
+import { VisuallyHidden } from "@mantine/core";
 import { IconArrowUp } from "@tabler/icons-react";
 import { useSyncExternalStore } from "react";
 import type { LiveTrail } from "./live-trail.ts";
@@ -10,7 +11,9 @@ const numbers = new Intl.NumberFormat("en");
 export function NewEntriesPill({ live, onShow }: { live: LiveTrail; onShow: () => void }) {
   const { waiting, isPaused } = useSyncExternalStore(live.subscribe, live.getStatus);
   return (
-    <div className={classes.place} role="status">
+    <div className={classes.place}>
+      {/* The count changes too often to be said aloud. */}
+      <VisuallyHidden role="status">{waiting > 0 && "There are new entries"}</VisuallyHidden>
       {waiting > 0 && (
         <button
           type="button"

@@ -41,6 +41,8 @@ export class AlarmBook {
 
   /** Raises an alarm. One about the log itself takes the place of one about its key. */
   raise(alarm: Alarm): void {
+    // Another page may have been first.
+    this.#alarms.delete(alarm.teamId);
     const raised = this.get(alarm.teamId);
     if (raised !== undefined && (raised.kind !== "key" || alarm.kind === "key")) return;
     this.#set(alarm.teamId, alarm);
@@ -51,6 +53,14 @@ export class AlarmBook {
     this.#set(teamId, undefined);
   }
 
+  /** Another page of this browser has changed what is kept under a name; null: everything. */
+  noticeChange(key: string | null): void {
+    for (const teamId of [...this.#alarms.keys()]) {
+      if (key === null || key === placeOf(teamId)) this.#alarms.delete(teamId);
+    }
+    this.#tell();
+  }
+
   /** Calls back after each change; answers how to end that. */
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
@@ -59,12 +69,12 @@ export class AlarmBook {
 
   #set(teamId: string, alarm: Alarm | undefined): void {
     this.#alarms.set(teamId, alarm);
-    try {
-      if (alarm === undefined) this.#storage.removeItem(placeOf(teamId));
-      else this.#storage.setItem(placeOf(teamId), JSON.stringify(alarm));
-    } catch {
-      // A full storage: the alarm stands for as long as the page does, and is found again after.
-    }
+    if (alarm === undefined) this.#storage.removeItem(placeOf(teamId));
+    else this.#storage.setItem(placeOf(teamId), JSON.stringify(alarm));
+    this.#tell();
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener();
   }
 

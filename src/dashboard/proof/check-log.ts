@@ -18,14 +18,14 @@ import {
   readTrust,
   trustedKeys,
 } from "./key-trust.ts";
-import type { KeptText } from "./page-storage.ts";
+import type { KeptText, PageStorage } from "./page-storage.ts";
 import { sha256 } from "./sha256.ts";
 
 /** What a check needs. */
 export interface LogCheck {
   readonly proofs: Client<typeof ProofService>;
   readonly teamId: string;
-  readonly storage: KeptText;
+  readonly storage: PageStorage;
   readonly alarms: AlarmBook;
   readonly nowMs: () => number;
   readonly signal?: AbortSignal | undefined;
@@ -60,6 +60,8 @@ export interface CheckedLog {
   readonly before: SeenLog | undefined;
   /** Why it does not go on from there. */
   readonly memoryFault: VerificationError | undefined;
+  /** Whether this browser will still know it on the next visit. */
+  readonly isKept: boolean;
   /** When it was checked. */
   readonly atMs: number;
 }
@@ -128,6 +130,7 @@ async function verifyLog(
       before: undefined,
       memoryFault: undefined,
     },
+    isKept: storage.isLasting,
     atMs: nowMs(),
   } satisfies CheckedLog;
   const keys = isFirstUse ? [serverKey] : trustedKeys(trust);
@@ -159,7 +162,13 @@ async function verifyLog(
     if (isFirstUse) keepTrust(storage, kept);
     keepSeen(storage, checkpoint.origin, found.atMs);
     const seen = last && { checkpoint: last, atMs: seenMs };
-    return { ...signed, trust: kept, before: firstOfVisit(storage, checkpoint.origin, seen) };
+    const isKept = storage.isLasting;
+    return {
+      ...signed,
+      trust: kept,
+      isKept,
+      before: firstOfVisit(storage, checkpoint.origin, seen),
+    };
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error;
     const first = claimedBy(error.evidence?.first ?? "", teamId);

@@ -103,8 +103,15 @@ function NotChecked({ error, onAgain }: { error: Error; onAgain: () => void }) {
   );
 }
 
+/** What a proof has shown; of details that are gone it shows nothing but that there were some. */
+function provedWords({ sequence, detailsState }: EntryJson): string {
+  const place = `entry ${sequence} of the log`;
+  if (detailsState !== "erased") return `This is ${place} as it was recorded, unchanged.`;
+  return `This is ${place} as it was recorded, but for its details, which were erased since. Whether that was by right, verifying the whole log shows.`;
+}
+
 function Proved({ proof, onAgain }: { proof: EntryProof; onAgain: () => void }) {
-  const { isProved, entry, log, file, json } = proof;
+  const { isProved, log, file, json } = proof;
   const [zone] = useZone();
   const state = isProved ? "passed" : "failed";
   const Icon = isProved ? IconShieldCheck : IconShieldX;
@@ -116,7 +123,7 @@ function Proved({ proof, onAgain }: { proof: EntryProof; onAgain: () => void }) 
           <Text fw={600}>{isProved ? "Verified" : "Not verified"}</Text>
           <Text size="sm" c="var(--mantine-color-text)">
             {isProved
-              ? `This is entry ${entry.sequence} of the log as it was recorded, unchanged. Your browser computed it at ${absoluteTime(log.atMs, zone)}.`
+              ? `${provedWords(json)} Your browser computed it at ${absoluteTime(log.atMs, zone)}.`
               : "Something does not hold: see the step in red."}
           </Text>
         </div>

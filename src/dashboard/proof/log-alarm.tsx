@@ -9,6 +9,7 @@ import { useZone } from "../time/zone.tsx";
 import type { Alarm } from "./alarms.ts";
 import classes from "./log-alarm.module.css";
 import { pageAlarms } from "./page-alarms.ts";
+import { pageStorage } from "./page-storage.ts";
 import { fileTime, saveFile } from "./save-file.ts";
 import { useLogCheck } from "./use-log-check.ts";
 
@@ -30,16 +31,17 @@ const explanations: Readonly<Record<Alarm["kind"], string>> = {
 };
 
 /**
- * Checks a team's log once when it is opened, and shows what was ever found wrong with it until a
- * person dismisses that. Nothing is shown while all is well.
+ * Checks a team's log once when it is opened, if the server signs it, and shows what was ever found
+ * wrong with it until a person dismisses that. Nothing is shown while all is well.
  */
-export function LogAlarm({ teamId }: { teamId: string | undefined }) {
+export function LogAlarm(props: { teamId: string | undefined; isSigned: boolean }) {
+  const { teamId, isSigned } = props;
   const alarms = pageAlarms();
   const alarm = useSyncExternalStore(alarms.subscribe, () =>
     teamId === undefined ? undefined : alarms.get(teamId),
   );
   // A failure accuses nobody, and the pages that ask for more say so; what does raises the alarm.
-  useLogCheck(teamId);
+  useLogCheck(isSigned ? teamId : undefined);
   return alarm && <AlarmBanner alarm={alarm} onDismiss={() => alarms.dismiss(alarm.teamId)} />;
 }
 
@@ -59,6 +61,8 @@ function AlarmBanner({ alarm, onDismiss }: { alarm: Alarm; onDismiss: () => void
     >
       <Text size="sm">
         {explanations[kind]} Found at {absoluteTime(atMs, zone)}: <Plain text={message} />.
+        {!pageStorage().isLasting &&
+          " Your browser refuses to keep this notice: it goes when this page is closed."}
       </Text>
       <Group gap="xs" mt="xs">
         {notes.length > 0 && (

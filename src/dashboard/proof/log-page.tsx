@@ -8,7 +8,6 @@ import { Forbidden } from "../states/forbidden.tsx";
 import { Loading } from "../states/loading.tsx";
 import { useChosenLog } from "../view/chosen-log.ts";
 import { ExactText } from "./bytes.tsx";
-import { CheckpointsDisabled } from "./check-log.ts";
 import { isAccusation } from "./fault-words.ts";
 import { KeyPanel } from "./key-panel.tsx";
 import { LogFacts } from "./log-facts.tsx";
@@ -21,31 +20,18 @@ import { WalkPanel } from "./walk-panel.tsx";
 
 /** The page. */
 export default function LogPage() {
-  const { teamId, isAllTeams, permissions, error } = useChosenLog();
+  const { teamId, isAllTeams, permissions, isSigned, error } = useChosenLog();
   if (error) return <Failure error={error} />;
-  if (isAllTeams) return <ManyLogs />;
   if (!permissions) return <Loading what="Opening the log" />;
+  if (isAllTeams && !permissions.readAllTeams) return <Forbidden what="read every team's log" />;
   if (permissions.readableScopes.length === 0) return <Forbidden what="read this team's log" />;
-  if (teamId === undefined) return <ChooseTeam />;
-  return <TeamLog key={teamId} teamId={teamId} />;
-}
-
-function ManyLogs() {
-  return (
-    <Page>
-      <Section title="One log at a time">
-        <Text size="sm">
-          Every team has a log and a checkpoint of its own. Choose a team to see and check its log.
-        </Text>
-      </Section>
-    </Page>
-  );
+  if (isAllTeams || teamId === undefined) return <ChooseTeam what="log" />;
+  return isSigned ? <TeamLog key={teamId} teamId={teamId} /> : <NoCheckpoints />;
 }
 
 function TeamLog({ teamId }: { teamId: TeamIdText }) {
   const check = useLogCheck(teamId, { isAnew: true });
   const again = () => void check.refetch();
-  if (check.error instanceof CheckpointsDisabled) return <NoCheckpoints />;
   if (check.error) return <Unchecked error={check.error} onAgain={again} />;
   if (check.data === undefined) return <Loading what="Checking the log" />;
   const log = check.data;

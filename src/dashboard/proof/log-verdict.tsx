@@ -9,7 +9,7 @@ import { Broken } from "./step-list.tsx";
 /** Whether the log goes on from what this browser saw of it. */
 export function LogVerdict({ log }: { log: CheckedLog }) {
   const [zone] = useZone();
-  const { signatureFault, memoryFault, before, claimed, isFirstUse, atMs } = log;
+  const { signatureFault, memoryFault, before, claimed, isFirstUse, isKept, atMs } = log;
   const fault = signatureFault ?? memoryFault;
   if (fault !== undefined) {
     return (
@@ -28,12 +28,13 @@ export function LogVerdict({ log }: { log: CheckedLog }) {
       <IconShieldCheck aria-hidden size={26} />
       <div>
         <Text fw={600}>
-          {before === undefined ? "It is rightly signed" : "Yes, it goes on from there"}
+          {before === undefined ? "This is the first look at it" : "Yes, it goes on from there"}
         </Text>
         <Text size="sm" c="var(--mantine-color-text)">
           {before === undefined
-            ? `This browser sees this log for the first time, now with ${size(claimed?.size ?? 0n)}. From now on it demands that the log goes on from here.`
+            ? `There is nothing yet to compare it with. It has ${size(claimed?.size ?? 0n)} and its signature is right. From now on this browser demands that the log goes on from here.`
             : continuity(claimed?.size ?? 0n, before.checkpoint.size, seenAt)}
+          {!isKept && ` ${notKept}`}
           {isFirstUse && " The key was taken at the server's word: see below."}
         </Text>
         <Text size="xs" c="var(--text-secondary)">
@@ -43,6 +44,10 @@ export function LogVerdict({ log }: { log: CheckedLog }) {
     </div>
   );
 }
+
+/** Said where a browser has no room for what is remembered, or is told to remember nothing. */
+export const notKept =
+  "But your browser refuses to keep that: when this page is closed, it will not know this log any more.";
 
 /** How a log goes on from what was seen of it; a server may also give an earlier state of that. */
 function continuity(now: bigint, seen: bigint, seenAt: string): string {

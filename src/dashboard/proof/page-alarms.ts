@@ -1,10 +1,16 @@
 import { AlarmBook } from "./alarms.ts";
 import { pageStorage } from "./page-storage.ts";
 
-/** The alarms of this page. */
+/** The alarms of this page, and of this browser's others. */
 export function pageAlarms(): AlarmBook {
-  book ??= new AlarmBook(pageStorage());
+  book ??= openBook();
   return book;
 }
 
 let book: AlarmBook | undefined;
+
+function openBook(): AlarmBook {
+  const opened = new AlarmBook(pageStorage());
+  window.addEventListener("storage", ({ key }) => opened.noticeChange(key));
+  return opened;
+}

@@ -3,41 +3,42 @@
 /** What is kept by name. */
 export type KeptText = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
-/** The browser's local storage; what lives as long as the page, where the browser refuses that. */
+/** The browser's local storage; for what the browser refuses to keep, the page's own memory. */
 export interface PageStorage extends KeptText {
-  /** Whether it outlives the page. */
+  /** Whether all that was kept outlives the page. */
   readonly isLasting: boolean;
 }
 
-/** Opens it. Once it has refused something, it stays with the page's own. */
+/** Opens it. Storage that is full or forbidden is no error: what it refuses lives as long as the page. */
 export function openPageStorage(local: () => KeptText = () => window.localStorage): PageStorage {
-  const found = tried(local);
-  if (found !== undefined) {
-    return {
-      isLasting: true,
-      getItem: (key) => found.getItem(key),
-      setItem: (key, value) => found.setItem(key, value),
-      removeItem: (key) => found.removeItem(key),
-    };
-  }
-  const kept = new Map<string, string>();
+  const lasting = tried(local);
+  const refused = new Map<string, string>();
   return {
-    isLasting: false,
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => {
-      kept.set(key, value);
+    get isLasting() {
+      return lasting !== undefined && refused.size === 0;
     },
-    removeItem: (key) => {
-      kept.delete(key);
+    getItem: (key) => refused.get(key) ?? lasting?.getItem(key) ?? null,
+    setItem(key, value) {
+      try {
+        if (lasting === undefined) throw new Error("there is no lasting storage");
+        lasting.setItem(key, value);
+        refused.delete(key);
+      } catch {
+        refused.set(key, value);
+      }
+    },
+    removeItem(key) {
+      refused.delete(key);
+      lasting?.removeItem(key);
     },
   };
 }
 
+/** The storage if it can at least be read: a full one still tells what was kept before. */
 function tried(local: () => KeptText): KeptText | undefined {
   try {
     const storage = local();
-    storage.setItem("annals/storage", "1");
-    storage.removeItem("annals/storage");
+    storage.getItem("annals");
     return storage;
   } catch {
     return undefined;

@@ -3,6 +3,7 @@ import { Plain } from "../text/plain.tsx";
 import { absoluteTime } from "../time/format.ts";
 import { useZone } from "../time/zone.tsx";
 import { Bytes, ExactText } from "./bytes.tsx";
+import { notKept } from "./log-verdict.tsx";
 import { PathDiagram } from "./path-diagram.tsx";
 import type { EntryProof } from "./prove-entry.ts";
 import { Step, StepList } from "./step-list.tsx";
@@ -11,7 +12,7 @@ import { Step, StepList } from "./step-list.tsx";
 export function ProofSteps({ proof }: { proof: EntryProof }) {
   const { steps, leaf, inclusion, path, log, json } = proof;
   const [zone] = useZone();
-  const { claimed, before } = log;
+  const { claimed, before, isKept } = log;
   const isErased = json.detailsState === "erased";
   return (
     <StepList>
@@ -84,11 +85,11 @@ export function ProofSteps({ proof }: { proof: EntryProof }) {
       />
       <Step
         outcome={steps.memory}
-        title={
+        title={`${
           before === undefined
             ? "This browser sees this log for the first time. From now on it demands that the log goes on from here."
             : `The log goes on from what this browser saw${before.atMs === undefined ? " before" : ` on ${absoluteTime(before.atMs, zone)}`}, of ${before.checkpoint.size} entries.`
-        }
+        }${isKept ? "" : ` ${notKept}`}`}
         {...(before && {
           moreName: "What this browser saw",
           more: <ExactText label="Remembered checkpoint" text={before.checkpoint.note} />,

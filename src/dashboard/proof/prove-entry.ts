@@ -13,6 +13,7 @@ import { canonicalJson } from "../../log/jcs.ts";
 import { leafHash, leafText } from "../../log/leaf.ts";
 import type { InclusionProof } from "../../log/proof.ts";
 import { type CheckedLog, checkLog, type LogCheck } from "./check-log.ts";
+import { isAccusation } from "./fault-words.ts";
 import { type PathStep, proofPath } from "./proof-path.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -97,6 +98,7 @@ export async function proveEntry(check: EntryCheck): Promise<EntryProof> {
       root = isRoot || verified.state === "passed" ? verified : skipped;
     }
   }
+  raiseAlarm(check, log, [fingerprint, path, root]);
   const signature = failedOr(log.signatureFault, passed);
   const memory = log.signatureFault ? skipped : failedOr(log.memoryFault, passed);
   const steps = { fingerprint, path, root, signature, memory };
@@ -106,6 +108,22 @@ export async function proveEntry(check: EntryCheck): Promise<EntryProof> {
     path: inclusion && leaf && proofPath(leaf.computed, inclusion),
     file: inclusion && proofFile(entry, inclusion, log.note),
   };
+}
+
+/** An entry that is not what was signed for is a matter of its log, if the log itself is sound. */
+function raiseAlarm(
+  { alarms, teamId, nowMs }: EntryCheck,
+  { note, signatureFault, memoryFault }: CheckedLog,
+  steps: readonly StepOutcome[],
+): void {
+  if (signatureFault !== undefined || memoryFault !== undefined) return;
+  for (const step of steps) {
+    if (step.state !== "failed" || !isAccusation(step.error)) continue;
+    const { message } = step.error;
+    const fault = step.error instanceof VerificationError ? { fault: step.error.fault } : {};
+    alarms.raise({ teamId, kind: "entries", atMs: nowMs(), message, notes: [note], ...fault });
+    return;
+  }
 }
 
 /** All that the server said, for those who are to look into it: of a proof that fails. */

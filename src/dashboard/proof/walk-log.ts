@@ -1,11 +1,14 @@
 /** Reading a whole log in the page: every position hashed, up to a signed root. */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { AuditCalls } from "../../client/audit-calls.ts";
-import { isEntry, LogReader } from "../../client/log-reader.ts";
+import { logFloor } from "../../client/log-floor.ts";
+import { LogReader } from "../../client/log-reader.ts";
 import type { VerifiedCheckpoint } from "../../client/verify/checkpoint.ts";
 import { VerificationError } from "../../client/verify/fault.ts";
 import type { LogWalk, WalkReport } from "../../client/verify/walk.ts";
+import { step } from "../../client/walk-step.ts";
 import { type CheckedLog, checkLog, type LogCheck } from "./check-log.ts";
+import { sha256 } from "./sha256.ts";
 
 /** A walk's progress. */
 export interface WalkProgress {
@@ -16,6 +19,8 @@ export interface WalkProgress {
 /** What a walk has shown. */
 export interface WalkedLog extends WalkReport {
   readonly checkpoint: VerifiedCheckpoint;
+  /** Entries at the log's beginning that are not there; whether that is right, nothing shows. */
+  readonly pruned: bigint;
   readonly atMs: number;
 }
 
@@ -40,8 +45,10 @@ export async function walkLog(options: LogWalkOptions): Promise<WalkedLog | unde
   const check = { ...options, proofs: client.proofs };
   const first = requireSound(await checkLog(check));
   let { checkpoint } = first;
-  const walk = first.verifier.walk(teamId);
-  const reader = new LogReader(client.audit, { teamId, signal, maxFailures: 8 });
+  const retry = { signal, maxFailures: 8 };
+  let walk = first.verifier.walk(teamId);
+  let pruned = 0n;
+  const reader = new LogReader(client.audit, { ...retry, teamId });
   const slices = slicer(sliceMs, () => onProgress({ done: walk.size, total: checkpoint.size }));
   onProgress({ done: 0n, total: checkpoint.size });
   try {
@@ -49,9 +56,13 @@ export async function walkLog(options: LogWalkOptions): Promise<WalkedLog | unde
     // erased while it was read. A checkpoint asked for after the reading covers it.
     for (let read = 0n; ; ) {
       for await (const { positions } of reader.readTo(checkpoint.size)) {
+        const start = positions[0]?.sequence;
+        if (walk.size === 0n && start !== undefined && start > 1n) {
+          pruned = start - 1n;
+          walk = first.verifier.walk(teamId, await logFloor(client, teamId, start, retry, sha256));
+        }
         for (const position of positions) {
-          if (isEntry(position)) walk.addEntry(position);
-          else walk.addWithheld(position);
+          step(walk, position);
           if (slices.isOver()) await slices.next();
           if (signal.aborted) return undefined;
         }
@@ -64,7 +75,7 @@ export async function walkLog(options: LogWalkOptions): Promise<WalkedLog | unde
       const newest = requireSound(await checkLog(check)).checkpoint;
       if (newest.size > checkpoint.size) checkpoint = newest;
     }
-    return { ...walk.finish(checkpoint), checkpoint, atMs: nowMs() };
+    return { ...walk.finish(checkpoint), checkpoint, pruned, atMs: nowMs() };
   } catch (error) {
     if (signal.aborted && error instanceof ConnectError) return undefined;
     const found = { teamId, atMs: nowMs(), notes: [checkpoint.note] };

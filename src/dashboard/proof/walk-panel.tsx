@@ -2,7 +2,7 @@
 
 import { ConnectError } from "@connectrpc/connect";
 import { Button, Group, Progress, Stack, Text } from "@mantine/core";
-import { IconShieldCheck } from "@tabler/icons-react";
+import { IconShieldCheck, IconShieldExclamation } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 import { Link } from "wouter";
@@ -117,12 +117,17 @@ function UnderWay({ progress, onCancel }: { progress: WalkProgress; onCancel: ()
 
 function Done({ report }: { report: WalkedLog }) {
   const [zone] = useZone();
+  const { title, isWhole, sentences } = walkWords(report);
+  const Icon = isWhole ? IconShieldCheck : IconShieldExclamation;
   return (
-    <div className={`${classes.verdict} ${classes.passed}`} role="status">
-      <IconShieldCheck aria-hidden size={26} />
+    <div
+      className={`${classes.verdict} ${isWhole ? classes.passed : classes.partly}`}
+      role="status"
+    >
+      <Icon aria-hidden size={26} />
       <div>
-        <Text fw={600}>Nothing has been tampered with</Text>
-        {walkWords(report).map((sentence) => (
+        <Text fw={600}>{title}</Text>
+        {sentences.map((sentence) => (
           <Text key={sentence} size="sm" c="var(--mantine-color-text)">
             {sentence}
           </Text>

@@ -30,6 +30,12 @@ export class CredentialStore {
     }
   }
 
+  /** Whether it is what the tab keeps: a later page in it may have signed out, or in as another. */
+  isCurrent(): boolean {
+    if (this.#storage === undefined) return true;
+    return (this.#storage.getItem(storageKey) ?? undefined) === this.#credential;
+  }
+
   /** Forgets it. */
   clear(): void {
     this.#credential = undefined;

@@ -135,6 +135,15 @@ export function SessionProvider(props: { handOver: HandOver | undefined; childre
     return () => window.removeEventListener("hashchange", take);
   }, [signIn]);
 
+  useEffect(() => {
+    // The back button may bring a page back as it was left, signed in and all.
+    const check = ({ persisted }: PageTransitionEvent) => {
+      if (persisted && !credentials.isCurrent()) window.location.reload();
+    };
+    window.addEventListener("pageshow", check);
+    return () => window.removeEventListener("pageshow", check);
+  }, [credentials]);
+
   const session = useMemo<Session>(
     () => ({
       ...connection,

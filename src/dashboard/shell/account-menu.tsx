@@ -1,11 +1,8 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Button, Menu, Text } from "@mantine/core";
-import { useClipboard } from "@mantine/hooks";
 import {
-  IconCheck,
   IconChevronDown,
   IconClock,
-  IconCopy,
   IconLogout,
   IconMoon,
   IconSun,
@@ -15,6 +12,7 @@ import { type Caller, CallerType } from "../../../gen/audit/v1/access_service_pb
 import { grantsInWords, roleWords } from "../session/caller-words.ts";
 import { timeLeft } from "../session/expiry.ts";
 import { useSession } from "../session/session.tsx";
+import { CopyItem } from "../text/copy-item.tsx";
 import { Plain } from "../text/plain.tsx";
 import { useZone } from "../time/zone.tsx";
 import classes from "./shell.module.css";
@@ -50,7 +48,7 @@ export function AccountMenu() {
       </Menu.Target>
       <Menu.Dropdown>
         <Identity caller={caller} />
-        <CopyId id={caller.id} />
+        <CopyItem text={caller.id} label="Copy your id" />
         <Menu.Divider />
         <ZoneItem />
         <ColoursItem />
@@ -85,21 +83,6 @@ function Identity({ caller }: { caller: Caller }) {
           : "Your access does not end by itself."}
       </Text>
     </div>
-  );
-}
-
-function CopyId({ id }: { id: string }) {
-  const { copied, copy } = useClipboard();
-  return (
-    <Menu.Item
-      closeMenuOnClick={false}
-      leftSection={
-        copied ? <IconCheck size={16} aria-hidden /> : <IconCopy size={16} aria-hidden />
-      }
-      onClick={() => copy(id)}
-    >
-      {copied ? "Copied" : "Copy your id"}
-    </Menu.Item>
   );
 }
 

@@ -15,7 +15,7 @@ import { useColours } from "./use-colours.ts";
 
 /** The header, and the page below it. */
 export function Shell({ children }: { children: ReactNode }) {
-  const { teamId, permissions, isAllTeams } = useChosenLog();
+  const { teamId, permissions, isAllTeams, isSigned } = useChosenLog();
   return (
     <div className={classes.shell}>
       <button type="button" className={classes.skip} onClick={skipToMain}>
@@ -40,7 +40,9 @@ export function Shell({ children }: { children: ReactNode }) {
         </Group>
       </header>
       <SessionEnded />
-      {permissions && permissions.readableScopes.length > 0 && <LogAlarm teamId={teamId} />}
+      {permissions && permissions.readableScopes.length > 0 && (
+        <LogAlarm teamId={teamId} isSigned={isSigned === true} />
+      )}
       <main id="main" tabIndex={-1} className={classes.main}>
         {children}
       </main>

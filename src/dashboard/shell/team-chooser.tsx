@@ -1,4 +1,4 @@
-import { Button, Popover, Tooltip } from "@mantine/core";
+import { Button, Popover } from "@mantine/core";
 import { useClipboard } from "@mantine/hooks";
 import { IconChevronDown, IconUsersGroup } from "@tabler/icons-react";
 import { useState } from "react";
@@ -10,11 +10,11 @@ import classes from "./shell.module.css";
 import { TeamList } from "./team-list.tsx";
 import { shortTeam } from "./team-words.ts";
 
-/** Whose trail is shown: to choose for those who may read all, to know for the others. */
+/** Whose trail is shown: to choose for those who are not of one team, to know for the others. */
 export function TeamChooser() {
   const { caller } = useSession();
   const { teamId, isAllTeams } = useChosenLog();
-  if (caller?.type === CallerType.PLATFORM_ADMIN) {
+  if (caller?.type === CallerType.PLATFORM_ADMIN || caller?.teamId === "") {
     return <Chooser chosen={isAllTeams ? "all" : teamId} />;
   }
   return teamId === undefined ? null : <TeamName teamId={teamId} />;
@@ -66,15 +66,14 @@ function Chooser({ chosen }: { chosen: string | undefined }) {
 function TeamName({ teamId }: { teamId: string }) {
   const { copied, copy } = useClipboard();
   return (
-    <Tooltip label={copied ? "Copied" : `${teamId}: click to copy`} withArrow>
-      <button
-        type="button"
-        className={classes.teamName}
-        onClick={() => copy(teamId)}
-        aria-label={`${shortTeam(teamId)}: copy the team’s id`}
-      >
-        {shortTeam(teamId)}
-      </button>
-    </Tooltip>
+    <button
+      type="button"
+      className={classes.teamName}
+      title={teamId}
+      onClick={() => copy(teamId)}
+      aria-label={`${shortTeam(teamId)}: copy the team’s id`}
+    >
+      {copied ? "Copied" : shortTeam(teamId)}
+    </button>
   );
 }

@@ -7,6 +7,7 @@ import { type KeyboardEvent, useId, useState } from "react";
 import type { Log } from "../../../gen/audit/v1/audit_service_pb.ts";
 import { failureMessage } from "../states/failure-message.ts";
 import { relativeTime } from "../time/format.ts";
+import { useChosenLog } from "../view/chosen-log.ts";
 import { isTeamId } from "../view/team-id.ts";
 import classes from "./team-list.module.css";
 import { isFound, shortTeam } from "./team-words.ts";
@@ -21,19 +22,23 @@ interface Choice {
 
 /**
  * A searchable list, by keyboard as a list box: arrows move, Enter chooses. Any team's id can be
- * pasted, also of one that has no log yet.
+ * pasted, also of one that has no log yet; who may not list the logs can do only that.
  */
 export function TeamList(props: {
   chosen: string | undefined;
   onChoose: (team: string) => void;
   autoFocus?: boolean;
+  /** Whether all teams together are no choice. */
+  isOneTeam?: boolean;
 }) {
-  const { chosen, onChoose } = props;
+  const { chosen, onChoose, isOneTeam = false } = props;
+  const { permissions } = useChosenLog();
+  const mayList = permissions?.readAllTeams === true;
   const [search, setSearch] = useState("");
   const [active, setActive] = useState(0);
-  const { logs, isLoading, hasMore, error, readMore, readAgain } = useLogs(search.trim());
+  const { logs, isLoading, hasMore, error, readMore, readAgain } = useLogs(search.trim(), mayList);
   const list = useId();
-  const choices = choicesOf(logs, search);
+  const choices = choicesOf(logs, search, isOneTeam || !mayList);
   const current = Math.min(active, choices.length - 1);
   const optionId = (index: number) => `${list}-${index}`;
   const move = (index: number) => {
@@ -55,7 +60,7 @@ export function TeamList(props: {
       <TextInput
         size="sm"
         label="Team"
-        placeholder="Search, or paste a team’s id"
+        placeholder={mayList ? "Search, or paste a team’s id" : "Paste a team’s id"}
         value={search}
         onChange={(event) => {
           setSearch(event.currentTarget.value);
@@ -94,7 +99,9 @@ export function TeamList(props: {
       </div>
       {choices.length === 0 && !isLoading && !error && (
         <p className={classes.none} role="status">
-          No team’s id has this in it. The whole id of a team that has no entries yet can be pasted.
+          {mayList
+            ? "No team’s id has this in it. The whole id of a team that has no entries yet can be pasted."
+            : "A whole id is needed: team- and 36 characters."}
         </p>
       )}
       {isLoading && <Loader size="xs" aria-label="Reading the teams" />}
@@ -114,7 +121,7 @@ export function TeamList(props: {
   );
 }
 
-function choicesOf(logs: readonly Log[], search: string): readonly Choice[] {
+function choicesOf(logs: readonly Log[], search: string, isOneTeam: boolean): readonly Choice[] {
   const wanted = search.trim();
   const teams = logs
     .filter(({ teamId }) => isFound(teamId, wanted))
@@ -122,7 +129,7 @@ function choicesOf(logs: readonly Log[], search: string): readonly Choice[] {
   if (isTeamId(wanted) && !teams.some(({ team }) => team === wanted)) {
     return [{ team: wanted, title: shortTeam(wanted), note: "as pasted" }];
   }
-  const isAllFound = "all teams".includes(wanted.toLowerCase());
+  const isAllFound = !isOneTeam && "all teams".includes(wanted.toLowerCase());
   const all = { team: "all", title: "All teams", note: "reading them is itself recorded" };
   return isAllFound ? [all, ...teams] : teams;
 }

@@ -16,9 +16,10 @@ export interface Logs {
 
 /**
  * Reads the logs page by page: the next one when asked, or by itself while `search` finds nothing in
- * what has been read. Logs grow, so they are read anew whenever a list of them is opened.
+ * what has been read. Logs grow, so they are read anew whenever a list of them is opened. Who may not
+ * list them is not asked to be refused.
  */
-export function useLogs(search: string): Logs {
+export function useLogs(search: string, mayList: boolean): Logs {
   const query = useInfiniteQuery(
     AuditService.method.listLogs,
     { pageSize: 200, pageToken: "" },
@@ -26,6 +27,7 @@ export function useLogs(search: string): Logs {
       pageParamKey: "pageToken",
       getNextPageParam: ({ nextPageToken }) => nextPageToken || undefined,
       staleTime: 10_000,
+      enabled: mayList,
     },
   );
   const { data, error, hasNextPage, isFetching, fetchNextPage, refetch } = query;

@@ -1,6 +1,7 @@
 /** Failures in words for the person who meets them. */
 import { Code, ConnectError } from "@connectrpc/connect";
 import { reasonOf } from "../../client/error-reason.ts";
+import { isMissingPart } from "./missing-part.ts";
 
 /** What happened, and what can be done. */
 export interface FailureMessage {
@@ -19,6 +20,13 @@ const busy: FailureMessage = {
   title: "The server cannot answer just now",
   advice: "It is starting, stopping or very busy. Try again in a moment.",
   mayPass: true,
+};
+
+const outdated: FailureMessage = {
+  title: "This page has to be loaded again",
+  advice:
+    "It was updated on the server since you opened it, or the server was away just now. Reloading brings you back to what you were looking at.",
+  mayPass: false,
 };
 
 const byReason: Readonly<Record<string, FailureMessage>> = {
@@ -145,6 +153,7 @@ const byCode: Partial<Record<Code, FailureMessage>> = {
 
 /** What a person is told of a failure. */
 export function failureMessage(reason: unknown): FailureMessage {
+  if (isMissingPart(reason)) return outdated;
   const error = ConnectError.from(reason);
   const known = byReason[reasonOf(error) ?? ""];
   if (known) return known;

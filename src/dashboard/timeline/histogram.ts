@@ -90,7 +90,7 @@ export function createHistogram(place: HTMLElement, options: HistogramOptions): 
         y: false,
         points: { show: false },
         drag: { x: true, y: false, setScale: false, dist: 4 },
-        bind: { dblclick: () => null },
+        bind: { dblclick: () => null, mouseleave: leaveSideways },
       },
       hooks: {
         draw: [(drawn) => drawBars(drawn, summary, colour)],
@@ -146,6 +146,13 @@ export function createHistogram(place: HTMLElement, options: HistogramOptions): 
     },
   };
 }
+
+/** A drag that slips out above or below ends where it left; to the sides, at the chart's end. */
+const leaveSideways: UPlot.Cursor.MouseListenerFactory = (_plot, target, leave) => (event) => {
+  const { left, right } = target.getBoundingClientRect();
+  const isAbove = event.clientX > left && event.clientX < right;
+  return isAbove && event.buttons === 1 ? null : leave(event);
+};
 
 function sizeOf(place: HTMLElement): { width: number; height: number } {
   return { width: Math.max(1, place.clientWidth), height: Math.max(1, place.clientHeight) };

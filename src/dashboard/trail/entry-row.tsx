@@ -46,11 +46,13 @@ export interface EntryRowProps extends RowLook {
   /** The first row at the time that was jumped to. */
   readonly isAt: boolean;
   readonly onOpen: (row: TrailRow) => void;
+  readonly onTeam: (teamId: string) => void;
 }
 
 /** A row of the grid. */
 export const EntryRow = memo(function EntryRow(props: EntryRowProps) {
-  const { row, index, top, id, isActive, isOpen, isAt, onOpen, timeStyle, zone, showsTeam } = props;
+  const { row, index, top, id, isActive, isOpen, isAt, onOpen, onTeam } = props;
+  const { timeStyle, zone, showsTeam } = props;
   const open = (event: MouseEvent) => {
     // A value in the row does its own thing, and selecting text is not a click.
     const isOwn = event.target instanceof Element && event.target.closest("button, a") === null;
@@ -68,14 +70,14 @@ export const EntryRow = memo(function EntryRow(props: EntryRowProps) {
       data-open={isOpen || undefined}
       data-at={isAt || undefined}
     >
-      <Cells {...{ row, timeStyle, zone, showsTeam }} />
+      <Cells {...{ row, timeStyle, zone, showsTeam, onTeam }} />
     </tr>
   );
 });
 
 /** What an entry says never changes: only its place does. */
-const Cells = memo(function Cells(props: RowLook & { row: TrailRow }) {
-  const { row, timeStyle, zone, showsTeam } = props;
+const Cells = memo(function Cells(props: RowLook & Pick<EntryRowProps, "row" | "onTeam">) {
+  const { row, timeStyle, zone, showsTeam, onTeam } = props;
   const { actor, resource, action, status, scope, teamId } = row;
   return (
     <>
@@ -103,9 +105,15 @@ const Cells = memo(function Cells(props: RowLook & { row: TrailRow }) {
       </td>
       {showsTeam && (
         <td className={classes.team}>
-          <span className={classes.quiet} title={teamId}>
+          <button
+            type="button"
+            tabIndex={-1}
+            className={`${classes.toTeam} ${classes.quiet}`}
+            title={`Only this team: ${teamId}`}
+            onClick={() => onTeam(teamId)}
+          >
             {shortId(teamId)}
-          </span>
+          </button>
         </td>
       )}
     </>

@@ -1,7 +1,7 @@
 /** The entries, as a grid of which only what is in sight exists. */
 import { useMediaQuery } from "@mantine/hooks";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useSyncExternalStore } from "react";
 import { NewEntriesPill } from "../live/new-entries-pill.tsx";
 import { Failure } from "../states/failure.tsx";
 import { useTimeStyle } from "../time/moment.tsx";
@@ -24,15 +24,16 @@ const rowHeights = { wide: 36, narrow: 62 };
 const headHeight = 34;
 /** How near to an end, in rows, one must be for more to be read. */
 const readAhead = 60;
-/** Rows beyond what is in sight. */
-const overscan = 8;
+/** Rows beyond what is in sight; few while one follows, where each arrival makes all of them anew. */
+const overscan = { reading: 8, following: 2 };
 
 /** The table of a trail. */
 export function EntryTable({ trail, query }: { trail: Trail; query: TrailQuery }) {
   const { store, live } = trail;
   const shown = useSyncExternalStore(store.subscribe, store.getRows);
   const { rows, older, newer } = shown;
-  const [{ at }] = useView();
+  const [{ at, isLive }, go] = useView();
+  const toTeam = useCallback((team: string) => go({ team }), [go]);
   const [timeStyle] = useTimeStyle();
   const [zone] = useZone();
   const isNarrow = useMediaQuery("(max-width: 40em)", false, { getInitialValueInEffect: false });
@@ -51,7 +52,8 @@ export function EntryTable({ trail, query }: { trail: Trail; query: TrailQuery }
       const row = rows[index];
       return row?.key ?? index;
     },
-    overscan,
+    overscan:
+      isFollowing.current && isAtTop.current && isLive ? overscan.following : overscan.reading,
     // The sticky headings take this from what is in sight.
     scrollPaddingEnd: isNarrow ? 0 : headHeight,
     // "end" keeps the row that one reads where it is, whatever comes above it.
@@ -76,6 +78,8 @@ export function EntryTable({ trail, query }: { trail: Trail; query: TrailQuery }
 
   const active = useActiveRow(rows, showsTeam);
   const activeRow = rows[active.index];
+  // A row far from sight does not exist as an element.
+  const isActiveThere = activeRow && items.some(({ index }) => index === active.index);
   const atIndex = at === undefined ? -1 : rows.findIndex((row) => recordMs(row) <= at);
   const columns = showsTeam ? 7 : 6;
   const isEmpty = !hasRows && older.kind === "end" && newer.kind === "end";
@@ -89,13 +93,13 @@ export function EntryTable({ trail, query }: { trail: Trail; query: TrailQuery }
         aria-rowcount={-1}
         aria-colcount={columns}
         aria-busy={!hasRows && older.kind === "loading"}
-        aria-activedescendant={activeRow && rowElementId(activeRow)}
+        aria-activedescendant={isActiveThere ? rowElementId(activeRow) : undefined}
         tabIndex={0}
         className={classes.scroller}
         data-time={timeStyle}
         data-teams={showsTeam || undefined}
       >
-        <TableHead showsTeam={showsTeam} />
+        {!isEmpty && <TableHead showsTeam={showsTeam} />}
         <tbody ref={body} className={classes.body} style={{ height: virtualizer.getTotalSize() }}>
           {items.map(({ key, index, start }) => {
             const row = rows[index];
@@ -110,6 +114,7 @@ export function EntryTable({ trail, query }: { trail: Trail; query: TrailQuery }
                   isOpen={active.isOpen(row)}
                   isAt={index === atIndex}
                   onOpen={active.open}
+                  onTeam={toTeam}
                 />
               )
             );

@@ -39,9 +39,17 @@ export function JumpToTime() {
             variant={at === undefined ? "subtle" : "light"}
             color={at === undefined ? "gray" : "indigo"}
             leftSection={<IconClock size={16} aria-hidden />}
+            aria-label={at === undefined ? "Jump to time" : undefined}
             onClick={toggle}
           >
-            {at === undefined ? "Jump to time" : absoluteTime(at, zone).slice(0, 19)}
+            {at === undefined ? (
+              <>
+                <span className={classes.whole}>Jump to time</span>
+                <span className={classes.brief}>Jump</span>
+              </>
+            ) : (
+              absoluteTime(at, zone).slice(0, 19)
+            )}
           </Button>
         </Popover.Target>
         <Popover.Dropdown>

@@ -54,7 +54,7 @@ export interface KeyPress {
   /** Something has dealt with it already. */
   readonly defaultPrevented: boolean;
   readonly isComposing: boolean;
-  /** In a place to type in. */
+  /** In a place to type in, or in something that holds the focus until it is closed. */
   readonly isTyping: boolean;
   /** On something that has uses of its own for Enter, the arrows, Home and End. */
   readonly isOnControl: boolean;
@@ -70,9 +70,10 @@ export function keyAction(press: KeyPress): KeyAction | undefined {
   return Object.hasOwn(actions, press.key) ? actions[press.key] : undefined;
 }
 
-const typingPlaces = "input, textarea, select, [contenteditable=''], [contenteditable='true']";
+const typingPlaces =
+  "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable=''], [contenteditable='true'], [aria-modal=true], [role=menu]";
 const controls =
-  "a, button, summary, aside, [role=menu], [role=listbox], [role=slider], [role=tablist], [role=tree], [role=dialog]";
+  "a, button, input, summary, aside, [role=menu], [role=listbox], [role=slider], [role=tablist], [role=tree], [role=dialog]";
 
 /** Calls for key presses anywhere on the page, other than those that mean something where they are. */
 export function useKeyboard(act: (action: KeyAction) => void): void {

@@ -1,8 +1,8 @@
 /** The switch of the live view, and how that stands. */
-import { ActionIcon, Button, Switch, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Switch, VisuallyHidden } from "@mantine/core";
 import { IconPlayerPause, IconPlayerPlay, IconRefresh } from "@tabler/icons-react";
 import { useCallback, useSyncExternalStore } from "react";
-import { feedWords, rateText } from "../live/feed-words.ts";
+import { feedWords } from "../live/feed-words.ts";
 import type { LiveTrail } from "../live/live-trail.ts";
 import { everySecond } from "../time/clock.ts";
 import { useView } from "../view/view.ts";
@@ -24,17 +24,16 @@ export function LiveSwitch({ trail: { store, live } }: { trail: Trail }) {
         <LiveState live={live} />
       ) : (
         <>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label="Read anew"
+            title="Read anew"
+            onClick={() => store.reload()}
+          >
+            <IconRefresh size={17} />
+          </ActionIcon>
           <JumpToTime />
-          <Tooltip label="Read anew">
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label="Read anew"
-              onClick={() => store.reload()}
-            >
-              <IconRefresh size={17} />
-            </ActionIcon>
-          </Tooltip>
         </>
       )}
     </div>
@@ -50,14 +49,9 @@ function LiveState({ live }: { live: LiveTrail }) {
   );
   const words = feedWords(status, second * 1_000);
   if (words === undefined) return null;
-  const { isPaused, feed, perSecond } = status;
+  const { isPaused, feed } = status;
   return (
     <>
-      <span className={classes.state} data-tone={words.tone} title={words.advice}>
-        <span className={classes.dot} aria-hidden />
-        <span role="status">{words.text}</span>
-      </span>
-      {feed.kind === "open" && <span className={classes.rate}>{rateText(perSecond)}</span>}
       {feed.kind !== "ended" && (
         <ActionIcon
           variant="subtle"
@@ -68,6 +62,11 @@ function LiveState({ live }: { live: LiveTrail }) {
           {isPaused ? <IconPlayerPlay size={17} /> : <IconPlayerPause size={17} />}
         </ActionIcon>
       )}
+      <span className={classes.state} data-tone={words.tone} title={words.advice}>
+        <span className={classes.dot} aria-hidden />
+        <span>{words.text}</span>
+      </span>
+      <VisuallyHidden role="status">{words.said}</VisuallyHidden>
       {words.remedy === "restart" && (
         <Button size="compact-sm" variant="default" onClick={() => live.restart()}>
           Follow again

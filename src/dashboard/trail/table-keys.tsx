@@ -30,6 +30,10 @@ export function TableKeys(props: TableKeysProps) {
       const move = (to: number) => {
         const index = Math.max(0, Math.min(rows.length - 1, to));
         active.activate(index);
+        // The active row is said aloud only while its table has the focus.
+        if (document.activeElement === document.body) {
+          scroller.current?.focus({ preventScroll: true });
+        }
         virtualizer.scrollToIndex(index, { align: "auto" });
       };
       const step = (by: number) => {

@@ -106,9 +106,10 @@ export class TrailStore {
 
   /** Gives up what is held and reads it anew. */
   reload(): void {
-    this.close();
+    this.#controller.abort();
     this.#window.replace([]);
     this.#edges = this.#firstEdges();
+    // Before anybody is told: a stream must not begin at it again.
     this.#cursor = undefined;
     this.#change({ ...this.#resting(), generation: this.#shown.generation + 1 });
     this.open();
@@ -133,9 +134,11 @@ export class TrailStore {
           if (!signal.aborted) this.#change({ [side]: status });
           return;
         } catch (reason) {
+          if (!isTokenLost(reason) || renewals > 0) throw reason;
           const last = this.#window.rows.at(side === "older" ? -1 : 0);
-          if (!isTokenLost(reason) || last === undefined || renewals > 0) throw reason;
-          this.#edges[side] = this.#listBeyond(side, recordMs(last));
+          this.#edges[side] = last
+            ? this.#listBeyond(side, recordMs(last))
+            : this.#firstEdges()[side];
         }
       }
     } catch (reason) {

@@ -17,7 +17,7 @@ export interface ActiveRow {
   clear(): void;
 }
 
-/** The active row among these, at first the one whose entry is open. */
+/** The active row among these: the one whose entry is open, or else the last that was chosen. */
 export function useActiveRow(rows: readonly TrailRow[], showsTeam: boolean): ActiveRow {
   const [{ entry, entryTeam }, go] = useView();
   const [chosen, setChosen] = useState<string>();
@@ -25,8 +25,9 @@ export function useActiveRow(rows: readonly TrailRow[], showsTeam: boolean): Act
     ({ id, teamId }: TrailRow) => id === entry && (entryTeam ?? teamId) === teamId,
     [entry, entryTeam],
   );
-  const isActive = ({ key }: TrailRow) => key === chosen;
-  const index = rows.findIndex(chosen === undefined ? isOpen : isActive);
+  // The back button opens entries too.
+  const openIndex = entry === undefined ? -1 : rows.findIndex(isOpen);
+  const index = openIndex < 0 ? rows.findIndex(({ key }) => key === chosen) : openIndex;
 
   const opened = useCallback(
     ({ id, teamId }: TrailRow): Partial<View> => ({

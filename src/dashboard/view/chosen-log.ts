@@ -13,6 +13,8 @@ export interface ChosenLog {
   readonly isAllTeams: boolean;
   /** What the reader may do there; undefined until the server has said it. */
   readonly permissions: Permissions | undefined;
+  /** Whether the server signs checkpoints, so that the log can be verified; undefined until then. */
+  readonly isSigned: boolean | undefined;
   /** Why the server will not say it: PERMISSION_DENIED for somebody else's team. */
   readonly error: Error | null;
 }
@@ -29,6 +31,7 @@ export function useChosenLog(): ChosenLog {
     teamId: isTeamId(named) ? named : undefined,
     isAllTeams,
     permissions: data?.permissions,
+    isSigned: data?.signsCheckpoints,
     error,
   };
 }

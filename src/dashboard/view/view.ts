@@ -1,6 +1,7 @@
 /** What is on the screen is in the address: every view can be sent to somebody. */
 import { useCallback, useMemo } from "react";
 import { useSearchParams } from "wouter";
+import { parseInstant } from "../../client/instant.ts";
 import { isTeamId } from "./team-id.ts";
 
 /** A view of the trail. */
@@ -31,15 +32,22 @@ export const plainView: View = {
 /** Reads a view from an address. What is not understood is as if it were not there. */
 export function parseView(search: URLSearchParams): View {
   const team = search.get("team") ?? undefined;
-  const at = Date.parse(search.get("at") ?? "");
+  const at = parseInstant(search.get("at") ?? "");
   return {
     team: team === "all" || (team !== undefined && isTeamId(team)) ? team : undefined,
     query: search.get("q") ?? "",
     entry: search.get("entry") ?? undefined,
     entryTeam: search.get("entry_team") ?? undefined,
     isLive: search.get("live") === "1",
-    at: Number.isNaN(at) ? undefined : at,
+    at,
   };
+}
+
+/** The view that a pasted address of this page leads to; undefined if it is something else. */
+export function viewIn(text: string, origin: string): View | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return url.origin === origin && url.pathname === "/" ? parseView(url.searchParams) : undefined;
 }
 
 /** Writes a view as the address's search. Example: `team=all&q=action%3Acreate` */

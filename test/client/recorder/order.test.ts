@@ -1,5 +1,5 @@
 import { Client } from "pg";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { createRecorder } from "../../../src/client/recorder/create-recorder.ts";
 import { newId, startTestServer, type TestServer } from "../../support/server.ts";
 
@@ -20,6 +20,7 @@ beforeAll(async () => {
     END $$`);
 });
 afterAll(() => cleanup.disposeAsync());
+afterEach(() => mend());
 beforeEach(async () => {
   teamId = newId("team") as typeof teamId;
   await db.query(`
@@ -27,7 +28,7 @@ beforeEach(async () => {
       WHEN (NEW.action = 'poison') EXECUTE FUNCTION poison()`);
 });
 
-const mend = () => db.query("DROP TRIGGER poison ON control_plane.audit_logs");
+const mend = () => db.query("DROP TRIGGER IF EXISTS poison ON control_plane.audit_logs");
 const open = async () => {
   const token = await server.jwt({ role: "service", grants: ["read_admin"] });
   return createRecorder({ baseUrl: server.url, token, backoff: { baseMs: 5, maxMs: 20 } });
@@ -63,5 +64,4 @@ test("an entry that the server puts off for good is given up, and those behind i
   expect(await recorder.flush()).toBe(true);
   expect(await actions(teamId)).toEqual(["one", "two", "three"]);
   expect(recorder.stats).toMatchObject({ recorded: 3, refused: { INTERNAL: 2 } });
-  await mend();
 });

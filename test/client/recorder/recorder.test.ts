@@ -194,6 +194,18 @@ describe("with the server away", () => {
     expect(unreachable[0]).toMatchObject({ failures: 1, error: expect.any(Error) });
   });
 
+  test("a flush without end ends when the recorder is closed, and says whether all is settled", async () => {
+    const recorder = away();
+    recorder.on("unreachable", () => undefined);
+    recorder.on("dropped", () => undefined);
+    recorder.record({ teamId, action: "lost" });
+    const flushed = recorder.flush({ timeoutMs: Number.POSITIVE_INFINITY });
+    await recorder.close({ timeoutMs: 1 });
+    // It was dropped, which is settled.
+    expect(await flushed).toBe(true);
+    expect(recorder.stats).toMatchObject({ dropped: { exit: 1 } });
+  });
+
   test("who waits for an entry hears when the time is up that it may yet be recorded", async () => {
     const recorder = away();
     const waiting = recorder.recordAndWait({ teamId, action: "late" }, { timeoutMs: 20 });

@@ -122,6 +122,29 @@ describe("who sees what", () => {
     await page.getByText("Nothing has been recorded yet").waitFor();
   });
 
+  it("lets a service give the team it reads, and offers no more", async () => {
+    const credential = await server.jwt({ role: "service", grants: ["read"] });
+    await using opened = await browser.open(server.url, { credential });
+    const { page } = opened;
+    await page.getByText("Your sign-in belongs to no team").waitFor();
+    expect(await page.getByRole("option").count()).toBe(0);
+    const search = page.getByRole("combobox", { name: "Team" });
+    await search.fill("team-1");
+    await page.getByText("A whole id is needed").waitFor();
+    await expectAccessible(page);
+    await search.fill(team);
+    await search.press("Enter");
+    await row(page, "everybody").waitFor();
+    expect(await row(page, "admins.only").count()).toBe(0);
+
+    await chooser(page).click();
+    await search.fill(other);
+    await search.press("Enter");
+    await row(page, "elsewhere").waitFor();
+    await page.goto(`${server.url}/log`);
+    await page.getByRole("heading", { name: "Whose log?" }).waitFor();
+  });
+
   it("shows an API key what it was granted", async () => {
     const read = await keyWith(ApiKeyGrant.READ);
     const all = await keyWith(ApiKeyGrant.READ_ADMIN);

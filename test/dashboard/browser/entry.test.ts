@@ -67,7 +67,7 @@ test("an entry that is linked to opens with all that it says", async () => {
   await article.waitFor();
   const text = (await article.innerText()).replace(/\s+/g, " ");
   for (const part of [
-    /Ada Lovelace did destroy to sandbox build-runner-3, \S+ ago\. It was done and deserves a look\./,
+    /Ada Lovelace · destroy · sandbox build-runner-3 \S+ ago\. It was done and deserves a look\./,
     /Recorded by billing service A service of the platform recorded this for somebody else/,
     /Happened 2026-03-01 13:00:00\.000 Europe\/Vienna 2026-03-01 12:00:00\.000 UTC/,
     /IP address 2001:db8::1 User agent curl\/8\.9\.1 Request id req-7 Trace id 4bf92f35/,
@@ -173,6 +173,49 @@ test("by keyboard it opens, follows the rows, and gives the focus back when it c
   await expect.poll(() => grid.evaluate((it) => it === document.activeElement)).toBe(true);
 });
 
+test("where the reader's zone is as UTC, a time stands there once", async () => {
+  const entry = await record(fullEntry());
+  await using watched = await open(entry, { timezoneId: "Africa/Abidjan" });
+  const article = watched.page.getByRole("article");
+  await article.waitFor();
+  const text = (await article.innerText()).replace(/\s+/g, " ");
+  expect(text).toMatch(/Happened 2026-03-01 12:00:00\.000 UTC \S+ ago/);
+});
+
+test("opened by a link and closed by its button, it gives the focus to the table", async () => {
+  const entry = await record(fullEntry());
+  await using watched = await open(entry);
+  const { page } = watched;
+  await page.getByRole("button", { name: "Close the entry" }).press("Enter");
+  const grid = page.getByRole("grid");
+  await expect.poll(() => grid.evaluate((it) => it === document.activeElement)).toBe(true);
+});
+
+test("members that JavaScript has a meaning for are members like any other", async () => {
+  const metadata = JSON.parse(
+    '{"__proto__": {"x": 1}, "constructor": {"prototype": 2}, "": "nameless", "n": 1e308, "z": -0}',
+  ) as JsonObject;
+  const entry = await record({ metadata });
+  await using watched = await open(entry);
+  const { page } = watched;
+  const region = page.getByRole("region", { name: "Metadata", exact: true });
+  await region.getByRole("listitem").nth(6).waitFor();
+  const shown = await region.getByRole("listitem").allInnerTexts();
+  expect(shown.map((text) => text.trim()).sort()).toEqual([
+    "__proto__ 1 member",
+    "constructor 1 member",
+    "n: 1e+308",
+    "prototype: 2",
+    "without a name: nameless",
+    "x: 1",
+    "z: 0",
+  ]);
+  await page.getByRole("button", { name: "Verify" }).click();
+  await page.getByText("Verified", { exact: true }).waitFor();
+  await region.getByRole("tab", { name: "JSON" }).click();
+  expect(await region.getByLabel("Metadata as JSON").innerText()).toContain('"__proto__": {');
+});
+
 test("an entry that is not there, or may not be read, is said kindly", async () => {
   const secret = await record({ scope: EntryScope.ADMIN });
   const member = await log.server.jwt({ role: "member", teamId: log.teamId });
@@ -201,6 +244,7 @@ test("erased details are shown as erased, by whom, and the entry still verifies"
   await page.getByRole("button", { name: "Verify" }).click();
   await page.getByText("Verified", { exact: true }).waitFor();
   await page.getByText("what stands for the erased details").waitFor();
+  await page.getByText("as it was recorded, but for its details, which were erased").waitFor();
   await expectAccessible(page);
   await page.getByRole("button", { name: "open that entry" }).click();
   await expect.poll(() => page.url()).toContain(erasure?.id ?? "none");

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Page } from "playwright-core";
+import type { BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { EntryStatus } from "../../../gen/audit/v1/entry_pb.ts";
 import { expectAccessible, startBrowser, type TestBrowser } from "../../support/browser.ts";
 import { linesOf } from "../../support/cli.ts";
 import { succeeded, useCliLog } from "../../support/cli-log.ts";
+import { newId, startTestServer } from "../../support/server.ts";
 import { startTcpProxy } from "../../support/tcp-proxy.ts";
 
 // Each runs a browser, a server and the command line.
@@ -24,9 +25,14 @@ const downloading = (page: Page) =>
     Reflect.deleteProperty(window, "showSaveFilePicker");
   });
 
-const open = async (path = "/", role: "admin" | "member" = "admin", url = log.server.url) => {
+const open = async (
+  path = "/",
+  role: "admin" | "member" = "admin",
+  url = log.server.url,
+  context: BrowserContextOptions = {},
+) => {
   const credential = await log.server.jwt({ role, teamId: log.teamId });
-  const opened = await browser.open(url, { path, credential, tolerates: [/net::ERR_/] });
+  const opened = await browser.open(url, { path, credential, tolerates: [/net::ERR_/], context });
   await downloading(opened.page);
   await opened.page.getByRole("button", { name: "Export", exact: true }).click();
   return opened;
@@ -64,9 +70,9 @@ describe("export in the browser", () => {
     expect(succeeded(await log.annals(["verify", "--file", "browser.ndjson"]))).toContain("650");
   });
 
-  it("is accessible before and after", async () => {
+  it.for(["light", "dark"] as const)("is accessible before and after (%s)", async (colorScheme) => {
     await log.record(3);
-    await using opened = await open();
+    await using opened = await open("/", "admin", log.server.url, { colorScheme });
     await dialog(opened.page).waitFor();
     await expectAccessible(opened.page);
     await exported(opened.page, "NDJSON");
@@ -132,6 +138,70 @@ describe("export in the browser", () => {
       return files;
     });
     expect(written).toEqual([await fromCli("cli.ndjson")]);
+  });
+
+  it("begins once, however often the button is clicked, and downloads where no file may be chosen", async () => {
+    await log.record(12);
+    await using opened = await open();
+    const { page } = opened;
+    await page.evaluate(() => {
+      const showSaveFilePicker = async () => {
+        throw new DOMException("not here", "SecurityError");
+      };
+      Object.assign(window, { showSaveFilePicker });
+    });
+    const names: string[] = [];
+    page.on("download", (download) => names.push(download.suggestedFilename()));
+    await dialog(page).getByRole("button", { name: "Export" }).dblclick();
+    await dialog(page).getByText("Done.").waitFor();
+    expect(await page.evaluate(() => document.querySelectorAll("[role=dialog]").length)).toBe(1);
+    await expect.poll(() => names.length).toBe(1);
+  });
+
+  it("says that the file could not be written, keeps nothing, and can be begun again", async () => {
+    await log.record(120);
+    await using opened = await open();
+    const { page } = opened;
+    await page.evaluate(() => {
+      const calls: string[] = [];
+      const note = (call: string) => async () => void calls.push(call);
+      const showSaveFilePicker = async () => ({
+        createWritable: async () => ({
+          write: async () => {
+            throw new DOMException("no room on the disk", "QuotaExceededError");
+          },
+          close: note("close"),
+          abort: note("abort"),
+        }),
+        getFile: async () => new Blob([]),
+        remove: note("remove"),
+      });
+      Object.assign(window, { showSaveFilePicker, calls });
+    });
+    await begin(page);
+    const words = "The file could not be written: no room on the disk";
+    await dialog(page).getByText(words, { exact: true }).waitFor();
+    expect(await page.evaluate(() => Reflect.get(window, "calls"))).toEqual(["abort", "remove"]);
+    await expectAccessible(page);
+    await downloading(page);
+    const { text } = await exported(page, "NDJSON");
+    expect(text).toBe(await fromCli("cli.ndjson"));
+  });
+
+  it("of a server that signs nothing is plain, and says that it proves nothing", async () => {
+    await using server = await startTestServer();
+    const teamId = newId("team");
+    const credential = await server.jwt({ role: "admin", teamId });
+    await server.clients(credential).audit.record({ entry: { action: "create" } });
+    const tolerates = [/status of 400/];
+    await using opened = await browser.open(server.url, { credential, tolerates });
+    const { page } = opened;
+    await downloading(page);
+    await page.getByRole("button", { name: "Export", exact: true }).click();
+    const { text } = await exported(page, "NDJSON");
+    expect(linesOf(text)).toHaveLength(1);
+    await dialog(page).getByText("the file does not prove where it is from").waitFor();
+    expect(await dialog(page).getByText("annals verify").count()).toBe(0);
   });
 
   it("goes on through lost connections, with nothing missing or twice", async () => {

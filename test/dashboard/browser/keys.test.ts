@@ -50,6 +50,12 @@ describe("API keys", () => {
     expect(secret).toMatch(/^annals_/);
     await expectAccessible(page);
 
+    await page.evaluate(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new Error("refused"));
+    });
+    await dialog.getByRole("button", { name: "Copy the secret" }).click();
+    await dialog.getByText("Your browser refused: select it above").waitFor();
+
     // It is not left by accident.
     await page.keyboard.press("Escape");
     await page.mouse.click(5, 400);

@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Download, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { GetResponseSchema } from "../../../gen/audit/v1/audit_service_pb.ts";
 import type { AuditEntry } from "../../../gen/audit/v1/entry_pb.ts";
 import { GetCheckpointResponseSchema } from "../../../gen/audit/v1/proof_service_pb.ts";
 import { formatVerifierKey, parseNote } from "../../../src/log/note.ts";
@@ -62,9 +63,11 @@ async function serveCheckpoint(page: Page, note: string, key: SigningKey): Promi
   );
 }
 
+const rows = () => `team_id = '${log.teamId.replace("team-", "")}'`;
+
 /** Changes an entry as a superuser can. */
 async function tamper(assignment: string, { sequence }: Pick<AuditEntry, "sequence">) {
-  const where = `team_id = '${log.teamId.replace("team-", "")}' AND sequence = ${sequence}`;
+  const where = `${rows()} AND sequence = ${sequence}`;
   await execute(
     log.database.url,
     "BEGIN",
@@ -98,15 +101,15 @@ test("a good entry is verified in the page, step by step, and its proof file con
 });
 
 test.for([
-  ["an actor", "actor_id = 'mallory'", "This entry is not the one that was recorded"],
-  ["metadata", `metadata = '{"n": 7000}'`, "The names, metadata or request of this entry are not"],
+  ["actor", "actor_id = 'mallory'", "This entry is not the one that was recorded", "light"],
+  ["metadata", `metadata = '{"n": 7}'`, "The names, metadata or request of this entry are", "dark"],
 ] as const)(
   "an entry whose %s was changed in the database is shown as broken",
-  async ([, change, words]) => {
+  async ([, change, words, colorScheme]) => {
     const [entry] = await log.record(5);
     if (entry === undefined) throw new Error("nothing was recorded");
     await tamper(change, entry);
-    await using watched = await open(`/?entry=${entry.id}`);
+    await using watched = await open(`/?entry=${entry.id}`, { context: { colorScheme } });
     const { page } = watched;
     await verify(page);
     await page.getByText("Not verified", { exact: true }).waitFor();
@@ -124,7 +127,7 @@ test("a log signed with another key is shouted about, until the reader gives tha
   await log.record(3);
   await using watched = await open("/log");
   const { page } = watched;
-  await page.getByText("It is rightly signed").waitFor();
+  await page.getByText("This is the first look at it").waitFor();
   const key = makeSigningKey("audit.example.com");
   await serveCheckpoint(page, signNote(key, parseNote(await log.checkpoint()).text), key);
   await page.getByRole("button", { name: "Check again" }).click();
@@ -139,7 +142,7 @@ test("a log signed with another key is shouted about, until the reader gives tha
   await given.fill(formatVerifierKey(key.verifier));
   await page.getByRole("button", { name: "Is it this one?" }).click();
   await page.getByText("It is the key that you were given.").waitFor();
-  await page.getByText("It is rightly signed").waitFor();
+  await page.getByText("This is the first look at it").waitFor();
   await expect.poll(() => alarm(page, "signed with a key").count(), soon).toBe(0);
 });
 
@@ -159,9 +162,10 @@ test("a log that was rewound is shouted about on every page, with both checkpoin
   await log.record(3);
   const backup = await backUpLogs(log.database);
   await log.record(4);
-  await using watched = await open("/log", { tolerates: [refusals] });
+  const context = { colorScheme: "dark" };
+  await using watched = await open("/log", { tolerates: [refusals], context });
   const { page } = watched;
-  await page.getByText("It is rightly signed").waitFor();
+  await page.getByText("This is the first look at it").waitFor();
   const seen = await log.checkpoint();
   await backup.restore(log.teamId);
 
@@ -201,7 +205,7 @@ test("everything that a member may read is verified, the rest as fingerprints", 
   await using watched = await browser.open(log.server.url, { path: "/log", credential: member });
   const { page } = watched;
   await page.getByRole("button", { name: "Verify everything I may read" }).click();
-  await page.getByText("Nothing has been tampered with").waitFor();
+  await page.getByText("Nothing that you may read has been tampered with").waitFor();
   await page.getByText("35 of 40 entries were read").waitFor();
   await page.getByText("Of the other 5, which you may not read").waitFor();
   await expectAccessible(page);
@@ -220,6 +224,133 @@ test("of a log with a changed entry, the walk says which one, and the alarm stay
   await expectAccessible(page);
   await page.getByRole("link", { name: "Open entry 21" }).click();
   await expect.poll(() => page.url(), soon).toContain(changed.id);
+});
+
+test("what was verified stays what is shown, whatever the server says later", async () => {
+  await log.record(2);
+  const [entry] = await log.record(1, { actor: { type: 3, id: "billing", name: "Ada" } });
+  if (entry === undefined) throw new Error("nothing was recorded");
+  await using watched = await open(`/?entry=${entry.id}`);
+  const { page } = watched;
+  const article = page.getByRole("article", { name: "The entry" });
+  await article.getByText("Ada", { exact: true }).first().waitFor();
+  // Changed between reading and verifying: what is shown then is what was verified.
+  await tamper("actor_name = 'Mallory'", entry);
+  await verify(page);
+  await page.getByText("Not verified", { exact: true }).waitFor();
+  expect(await article.getByText("Ada", { exact: true }).count()).toBe(0);
+  await alarm(page, "The entries of this log are not those that were signed for").waitFor();
+  await tamper("actor_name = 'Ada'", entry);
+  await page.getByRole("button", { name: "Check again" }).click();
+  await page.getByText("Verified", { exact: true }).waitFor();
+  await tamper("actor_name = 'Mallory'", entry);
+  // The table reads the page of the entry again; the entry that was verified is not replaced.
+  await page.getByRole("button", { name: "Read anew" }).click();
+  await page.getByRole("grid").getByText("Mallory").waitFor();
+  await page.getByText("Verified", { exact: true }).waitFor();
+  expect(await article.getByText("Mallory").count()).toBe(0);
+});
+
+test("an answer about another team's entry is not taken for a proof", async () => {
+  const [own] = await log.record(3);
+  const other = newId("team");
+  const { audit } = log.server.clients(await log.server.jwt({ role: "service" }));
+  const { entry } = await audit.record({ entry: { teamId: other, action: "create" } });
+  const stranger = log.server.clients(await log.server.jwt({ role: "admin", teamId: other }));
+  const answer = await stranger.audit.get({
+    teamId: other,
+    key: { case: "id", value: entry?.id ?? "" },
+  });
+  await using watched = await open(`/?entry=${own?.id}`);
+  const { page } = watched;
+  await page.getByRole("article").waitFor();
+  const body = Buffer.from(toBinary(GetResponseSchema, answer));
+  await page.route(/AuditService\/Get(\?|$)/, (route) =>
+    route.fulfill({ contentType: "application/proto", body }),
+  );
+  await verify(page);
+  await page.getByText("Not verified", { exact: true }).waitFor();
+  expect(await page.locator("li[data-state=failed]").innerText()).toContain(
+    "In the verifier's words",
+  );
+  expect(await page.getByRole("button", { name: "Download the proof" }).count()).toBe(0);
+  expect(await page.getByRole("article").innerText()).not.toContain(other);
+  await alarm(page, "The entries of this log are not those that were signed for").waitFor();
+});
+
+test("on all teams, the proof page offers them to choose from", async () => {
+  await log.record(3);
+  const admin = await log.server.jwt({ role: "platform_admin" });
+  await using watched = await browser.open(log.server.url, {
+    path: "/log?team=all",
+    credential: admin,
+  });
+  const { page } = watched;
+  await page.getByRole("heading", { name: "Whose log?" }).waitFor();
+  expect(await page.getByRole("option", { name: "All teams" }).count()).toBe(0);
+  await expectAccessible(page);
+  await page.getByRole("option").and(page.getByTitle(log.teamId)).click();
+  await page.getByText("This is the first look at it").waitFor();
+  expect(new URL(page.url()).searchParams.get("team")).toBe(log.teamId);
+});
+
+test("an alarm is seen in a second tab, and is gone there when it is dismissed in the first", async () => {
+  const [entry] = await log.record(3);
+  if (entry === undefined) throw new Error("nothing was recorded");
+  await using watched = await open("/log");
+  const { page } = watched;
+  await page.getByText("This is the first look at it").waitFor();
+  const second = await page.context().newPage();
+  await second.goto(`${log.server.url}/log#token=${credential}`);
+  await second.getByText("Yes, it goes on from there").waitFor();
+  await tamper("action = 'harmless'", entry);
+  await page.getByRole("button", { name: "Verify everything I may read" }).click();
+  const title = "The entries of this log are not those that were signed for";
+  await alarm(page, title).waitFor();
+  await alarm(second, title).waitFor();
+  await page.getByRole("button", { name: "I have taken note of it" }).click();
+  await expect.poll(() => alarm(second, title).count(), soon).toBe(0);
+});
+
+test("a browser that keeps nothing says so beside what it found", async () => {
+  const [entry] = await log.record(3);
+  await using watched = await open("/", { tolerates: [/localStorage is blocked/] });
+  const { page } = watched;
+  await page.addInitScript(() => {
+    Storage.prototype.setItem = () => {
+      throw new DOMException("no room", "QuotaExceededError");
+    };
+  });
+  await page.evaluate(() => localStorage.clear());
+  await page.goto(`${log.server.url}/log#token=${credential}`);
+  await page.reload();
+  await page.getByText("This is the first look at it").waitFor();
+  await page.getByText("your browser refuses to keep that").waitFor();
+  await page.goto(`${log.server.url}/?entry=${entry?.id}#token=${credential}`);
+  await verify(page);
+  await page.getByText("Verified", { exact: true }).waitFor();
+  await page.getByText("your browser refuses to keep that").waitFor();
+});
+
+test("a log without its first entries is not called whole, nor accused", async () => {
+  await log.record(300);
+  await execute(
+    log.database.url,
+    "BEGIN",
+    "ALTER TABLE control_plane.audit_logs DISABLE TRIGGER ALL",
+    `UPDATE control_plane.audit_log_heads SET first_sequence = 257 WHERE ${rows()}`,
+    `DELETE FROM control_plane.audit_logs WHERE ${rows()} AND sequence < 257`,
+    "ALTER TABLE control_plane.audit_logs ENABLE ALWAYS TRIGGER audit_logs_append_only",
+    "ALTER TABLE control_plane.audit_logs ENABLE ALWAYS TRIGGER audit_logs_no_truncate",
+    "COMMIT",
+  );
+  await using watched = await open("/log");
+  const { page } = watched;
+  await page.getByRole("button", { name: "Verify everything I may read" }).click();
+  await page.getByText("What is left is as it was recorded, but the beginning is not").waitFor();
+  await page.getByText("The first 256 are not there any more.").waitFor();
+  expect(await page.getByRole("alert").count()).toBe(0);
+  await expectAccessible(page);
 });
 
 test("a long walk shows its progress and can be cancelled, and the page answers meanwhile", async () => {

@@ -136,6 +136,23 @@ test("dragging zooms to whole buckets, the back button and zooming out come back
   });
 });
 
+test("a drag that slips out below the bars ends where it left them", async () => {
+  await using watched = await browser.open(server.url, { credential: admin });
+  const { page } = watched;
+  const over = slider(page).locator(".u-over");
+  await over.waitFor();
+  const box = await over.boundingBox();
+  if (box === null) throw new Error("there is no histogram");
+  const y = box.y + box.height / 2;
+  await page.mouse.move(box.x + box.width * 0.255, y);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.505, y, { steps: 5 });
+  await page.mouse.move(box.x + box.width * 0.505, y + 300, { steps: 3 });
+  await page.mouse.up();
+  await eventually(() => searchOf(page).get("q")).toMatch(/^since:\S+Z until:\S+Z$/);
+  expect(range(page)).toEqual({ since: first + 24 * hour, until: first + 49 * hour });
+});
+
 test("a click shows one bucket, a double click more", async () => {
   await using watched = await browser.open(server.url, { credential: admin });
   const { page } = watched;

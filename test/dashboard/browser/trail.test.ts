@@ -125,6 +125,10 @@ test("the keyboard alone walks, opens, closes, filters and asks for help", async
 
   for (const key of ["j", "j", "ArrowDown", "k"]) await page.keyboard.press(key);
   await expect.poll(active).toMatch(/-9999$/);
+  // Where a screen reader hears of it.
+  const focused = () =>
+    page.evaluate(() => document.activeElement?.getAttribute("aria-activedescendant"));
+  await expect.poll(focused).toMatch(/-9999$/);
   await page.keyboard.press("Enter");
   await page.waitForURL(/entry=log-/);
   const opened = entryInAddress();
@@ -178,4 +182,119 @@ test("jumping to a time is by a button, and so is the way back", async () => {
   await rowOf(page, 1).waitFor();
   await page.getByRole("button", { name: "Back to the newest" }).click();
   await rowOf(page, size).waitFor();
+});
+
+test("keys work after a switch was clicked, and not behind a dialog", async () => {
+  await using watched = await browser.open(server.url, { credential });
+  const { page } = watched;
+  await rowOf(page, size).waitFor();
+  const live = page.getByRole("switch", { name: "Live" });
+  await live.click();
+  await page.waitForURL(/live=1/);
+  await page.keyboard.press("j");
+  await page.locator("tr[aria-selected=true]").waitFor();
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  await page.keyboard.press("l");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor({ state: "hidden" });
+  expect(await live.isChecked()).toBe(true);
+});
+
+test("another zone only writes the times anew: nothing is read, nobody is moved", async () => {
+  await using watched = await browser.open(server.url, { credential, path: "/?q=since%3A24h" });
+  const { page } = watched;
+  await rowOf(page, size).waitFor();
+  await page.getByRole("grid").evaluate((grid) => {
+    grid.scrollTop = 1_500;
+  });
+  await rowOf(page, 9_960).waitFor();
+  const lists: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/List")) lists.push(request.url());
+  });
+  await page.getByText("UTC", { exact: true }).click();
+  await page.keyboard.press("j");
+  await page.locator("tr[aria-selected=true]").waitFor();
+  expect(await page.getByRole("grid").evaluate((grid) => grid.scrollTop)).toBeGreaterThan(1_000);
+  expect(lists).toEqual([]);
+});
+
+test("after filtering by a value the keys are on the table", async () => {
+  await using watched = await browser.open(server.url, { credential });
+  const { page } = watched;
+  await rowOf(page, size).waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await page.getByRole("menuitem", { name: "Only this" }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/q=action%3Adestroy/);
+  await rowOf(page, 9_900).waitFor();
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.getAttribute("role")))
+    .toBe("grid");
+});
+
+test("of all teams, names are whole, ids go first, and a team leads to its trail", async () => {
+  const admin = await server.jwt({ role: "platform_admin" });
+  const context = { viewport: { width: 1024, height: 800 } };
+  await using watched = await browser.open(server.url, {
+    path: `/?team=all&q=${encodeURIComponent("action:destroy")}`,
+    credential: admin,
+    context,
+  });
+  const { page } = watched;
+  const row = rowOf(page, size);
+  const name = row.getByText(`Person ${size}`, { exact: true });
+  await name.waitFor();
+  expect(await name.evaluate((element) => element.scrollWidth <= element.clientWidth)).toBe(true);
+  const [cell, id] = await Promise.all([
+    row.getByRole("gridcell").nth(1).boundingBox(),
+    row.getByText(/^usr-/).boundingBox(),
+  ]);
+  const isOutOfSight = (id?.y ?? 0) >= (cell?.y ?? 0) + (cell?.height ?? 0) - 2;
+  const isWhole = (id?.x ?? 0) + (id?.width ?? 0) <= (cell?.x ?? 0) + (cell?.width ?? 0);
+  expect(isOutOfSight || isWhole).toBe(true);
+  await row.getByTitle(`Only this team: ${teamId}`).click();
+  await page.waitForURL((url) => url.searchParams.get("team") === teamId);
+  await rowOf(page, size).waitFor();
+  expect(await page.getByRole("columnheader", { name: "Team" }).count()).toBe(0);
+});
+
+test("an empty team has no headings over what it says", async () => {
+  const nobody = await server.jwt({ role: "admin", teamId: newId("team") });
+  await using watched = await browser.open(server.url, { credential: nobody });
+  const { page } = watched;
+  await page.getByRole("heading", { name: "Nothing has been recorded yet" }).waitFor();
+  expect(await page.getByRole("columnheader").count()).toBe(0);
+});
+
+test("on a phone the toolbar is one line", async () => {
+  const context = { viewport: { width: 360, height: 740 } };
+  await using watched = await browser.open(server.url, { credential, context });
+  const { page } = watched;
+  await rowOf(page, size).waitFor();
+  const middles = async (...names: string[]) => {
+    const boxes = await Promise.all(
+      names.map((name) => page.getByRole("button", { name, exact: true }).boundingBox()),
+    );
+    return new Set(boxes.map((box) => Math.round(((box?.y ?? 0) + (box?.height ?? 0) / 2) / 4)));
+  };
+  expect((await middles("Jump to time", "Read anew", "Export")).size).toBe(1);
+  await page.keyboard.press("l");
+  await page.getByRole("button", { name: "Pause", exact: true }).waitFor();
+  expect((await middles("Pause", "Export")).size).toBe(1);
+});
+
+test("an address made to hurt does not: a line of 600 values, no time, no team", async () => {
+  const values = Array.from({ length: 600 }, (_, n) => `action:a${n}`).join(" ");
+  const path = `/?team=..%2F&at=%2B275760-09-13T00%3A00%3A00Z&entry=%3Cimg%3E&q=${encodeURIComponent(values)}`;
+  await using watched = await browser.open(server.url, { credential, path });
+  const { page } = watched;
+  await page.getByText(/100 values at most; this one has 600/).waitFor();
+  await page.getByRole("button", { name: "Clear the filter" }).click();
+  await rowOf(page, size).waitFor();
+  await page.getByText("The address does not name an entry").waitFor();
 });
