@@ -1,4 +1,8 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+// Of Node's own, by content: hundreds of programs are started, each of the same sources.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, "node_modules/.cache/annals-compiled");
 
 export default defineConfig({
   test: {

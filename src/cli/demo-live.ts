@@ -23,6 +23,8 @@ export interface LiveFlags extends DemoFlags {
   url: string;
   /** A link that opens the dashboard, signed in. */
   link?: string;
+  /** How the CLI is called so that it finds the server; `npx annals` unless given. */
+  annals?: string;
 }
 
 /** Has things happen and records them, until the signal. */
@@ -75,16 +77,20 @@ function reportTrouble(recorder: Recorder): void {
   });
 }
 
-function introduction({ url, rate, link }: LiveFlags, { teams }: World): string {
+function introduction(flags: LiveFlags, { teams }: World): string {
+  const { url, rate, link, annals = "npx annals" } = flags;
   const [own, other] = teams;
+  const look =
+    link === undefined ? "" : `\nLook at it (the link signs you in, for 12 hours):\n\n  ${link}\n`;
   return `
 The demo is at ${url}: about ${rate} entries a second. Ctrl-C ends it.
-${link === undefined ? "" : `Look at it (the link signs you in, for 12 hours):\n\n  ${link}\n\n`}In another terminal, in this directory:
+${look}
+In another terminal, in this directory:
 
-  npx annals tail --last 10               watch ${own?.name ?? "the team"} live
-  npx annals tail --all-teams             watch every team
-  npx annals list --status error          what went wrong
-  npx annals list --action destroy --since 1h --json
-  npx annals list --team ${other?.id ?? ""}
+  ${annals} tail --last 10               watch ${own?.name ?? "the team"} live
+  ${annals} tail --all-teams             watch every team
+  ${annals} list --status error          what went wrong
+  ${annals} list --action destroy --since 1h --json
+  ${annals} list --team ${other?.id ?? ""}
 `;
 }

@@ -35,8 +35,11 @@ async function demo(flags: DemoFlags): Promise<void> {
   if (config.production) throw new UsageError("not with DATABASE_URL or NODE_ENV=production");
   const server = await startServer(config, createLogger("warn"));
   try {
-    const link = await demoLink(config, server.url);
-    await live({ ...flags, url: server.url, ...(link !== undefined && { link }) }, signal);
+    const { url } = server;
+    const { annalsCommand } = await import("../server/development.ts");
+    const link = await demoLink(config, url);
+    const annals = "dataDir" in config.database && annalsCommand(url, config.database.dataDir);
+    await live({ ...flags, url, ...(link && { link }), ...(annals && { annals }) }, signal);
   } finally {
     await server.close();
   }

@@ -105,16 +105,16 @@ function callOptions({ signal, timeoutMs }: CallOptions = {}) {
 
 function plain({ entry }: RecordResponse | GetResponse): EntryJson {
   if (entry) return entryToJson(entry);
-  throw new ConnectError("the server answered without an entry", Code.Internal);
+  throw new ConnectError("the answer has no entry", Code.Internal);
 }
 
 function wireKey({ id, sequence }: EntryKey) {
   if ((id === undefined) === (sequence === undefined)) {
-    throw new TypeError("id, sequence: exactly one is required");
+    throw new TypeError("id, sequence: give one");
   }
   if (id !== undefined) return { case: "id", value: id } as const;
   if (!/^[1-9]\d{0,18}$/.test(String(sequence))) {
-    throw new TypeError("sequence: must be a whole number from 1");
+    throw new TypeError("sequence: must be a number above 0");
   }
   return { case: "sequence", value: BigInt(String(sequence)) } as const;
 }

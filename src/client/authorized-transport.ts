@@ -59,7 +59,7 @@ async function fetched(
   try {
     return checkedCredential("token", value);
   } catch (cause) {
-    const why = "the function that fetches the token answered with none";
+    const why = "the token function gave none";
     throw new ConnectError(why, Code.Unauthenticated, {}, [], cause);
   }
 }

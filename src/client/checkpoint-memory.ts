@@ -16,11 +16,22 @@ export function volatileMemory(): CheckpointMemory {
 export function localStorageMemory(
   storage: Pick<Storage, "getItem" | "setItem"> = localStorage,
 ): CheckpointMemory {
-  const keyOf = (origin: string) => `annals/checkpoint/${origin}`;
   return memoryOf(
     (origin) => storage.getItem(keyOf(origin)) ?? undefined,
     (origin, note) => storage.setItem(keyOf(origin), note),
   );
+}
+
+/**
+ * Forgets a log that {@link localStorageMemory} remembers: the next checkpoint is believed as the first one was.
+ * Only for a person who has it from the operators that the log was set back.
+ */
+export function forgetCheckpoint(storage: Pick<Storage, "removeItem">, origin: string): void {
+  storage.removeItem(keyOf(origin));
+}
+
+function keyOf(origin: string): string {
+  return `annals/checkpoint/${origin}`;
 }
 
 function memoryOf(

@@ -40,11 +40,11 @@ export function checkedBaseUrl(baseUrl: unknown): string {
   if (baseUrl === undefined) throw new TypeError("baseUrl: is required, or a transport");
   const url = typeof baseUrl === "string" && URL.canParse(baseUrl) ? new URL(baseUrl) : undefined;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
-    throw new TypeError("baseUrl: must be an http or https address, like http://127.0.0.1:8080");
+    throw new TypeError("baseUrl: must be an http or https address");
   }
   // Not repeated in the message: a password may be in it.
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new TypeError("baseUrl: must have no credentials, query or fragment; see token");
+    throw new TypeError("baseUrl: must have no credentials, query or fragment");
   }
   return url.href.replace(/\/+$/, "");
 }
@@ -65,7 +65,7 @@ export function checkOptions(options: AuditClientOptions): void {
     throw new TypeError("timeoutMs: must be a number above 0");
   }
   if (transport !== undefined && interceptors !== undefined) {
-    throw new TypeError("interceptors: must be given to the transport where there is one");
+    throw new TypeError("interceptors: belong to the given transport");
   }
 }
 

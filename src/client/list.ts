@@ -4,6 +4,7 @@ import { type AuditService, ListOrder } from "../../gen/audit/v1/audit_service_p
 import { type EntryFilter, filterMessage } from "./entry-filter.ts";
 import { type EntryJson, entryToJson } from "./entry-json.ts";
 import type { TeamIdText } from "./new-entry.ts";
+import { checkNames } from "./option-names.ts";
 
 /** Which entries, and in what order. */
 export interface ListQuery {
@@ -40,18 +41,15 @@ type Audit = Pick<Client<typeof AuditService>, "list">;
 
 const orders = { newest: ListOrder.NEWEST_FIRST, oldest: ListOrder.OLDEST_FIRST } as const;
 
-const names: ReadonlySet<string> = new Set<keyof PageQuery>([
+const names: readonly (keyof PageQuery)[] = [
   ...(["teamId", "allTeams", "filter", "order", "pageSize", "pageToken", "signal"] as const),
-]);
+];
 
 /** One page. @throws TypeError for a query that makes no sense. */
 export async function listPage(audit: Audit, query: PageQuery): Promise<EntryPage> {
-  for (const name of Object.keys(query)) {
-    // Passed over, it would bring more entries, or another team's.
-    if (!names.has(name)) throw new TypeError(`${name}: is not an option of list`);
-  }
+  checkNames(query, names, "list");
   const { teamId = "", allTeams = false, order = "newest", pageSize = 0, pageToken = "" } = query;
-  if (!Object.hasOwn(orders, order)) throw new TypeError("order: must be newest or oldest");
+  if (!Object.hasOwn(orders, order)) throw new TypeError("order: newest or oldest");
   const filter = filterMessage(query.filter);
   const page = await audit.list(
     { teamId, allTeams, ...(filter && { filter }), order: orders[order], pageSize, pageToken },

@@ -6,6 +6,7 @@ import { type EntryFilter, filterMessage } from "./entry-filter.ts";
 import { type EntryJson, entryToJson } from "./entry-json.ts";
 import type { StreamFields } from "./follow.ts";
 import type { TeamIdText } from "./new-entry.ts";
+import { checkNames } from "./option-names.ts";
 import { type TailOptions, tail } from "./tail.ts";
 
 /** What to follow and from where: at most one start; without one, what comes from now on. */
@@ -27,11 +28,11 @@ export interface TailQuery extends Partial<Omit<TailOptions, "renewsCredential">
   readonly stopAtHead?: boolean | undefined;
 }
 
-const names: ReadonlySet<string> = new Set<keyof TailQuery>([
+const names: readonly (keyof TailQuery)[] = [
   ...(["teamId", "allTeams", "filter", "after", "last", "since", "fromBeginning"] as const),
   ...(["stopAtHead", "signal", "onCursor", "onState", "seen"] as const),
   ...(["silenceMs", "backoff", "maxFailures"] as const),
-]);
+];
 
 /**
  * The entries as `tail` delivers them, as plain objects. It connects when the first is asked for.
@@ -72,9 +73,7 @@ export function tailEntries(
 }
 
 function streamRequest(query: TailQuery): StreamFields {
-  for (const name of Object.keys(query)) {
-    if (!names.has(name)) throw new TypeError(`${name}: is not an option of tail`);
-  }
+  checkNames(query, names, "tail");
   const { teamId = "", allTeams = false, stopAtHead = false } = query;
   const filter = filterMessage(query.filter);
   const start = startOf(query);

@@ -1,8 +1,8 @@
 /** The page: who is signed in, what is chosen, and what shows it. */
 import { MantineProvider } from "@mantine/core";
-import "@mantine/core/styles/baseline.css";
-import "@mantine/core/styles/default-css-variables.css";
-import "@mantine/core/styles/global.css";
+import "@mantine/core/styles/baseline.layer.css";
+import "@mantine/core/styles/default-css-variables.layer.css";
+import "@mantine/core/styles/global.layer.css";
 import "./mantine.css";
 import "./theme.css";
 import { lazy, Suspense } from "react";

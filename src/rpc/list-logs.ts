@@ -1,6 +1,6 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import { z } from "zod";
-import type { ListLogsRequest } from "../../gen/audit/v1/audit_service_pb.ts";
+import type { ListLogsRequest } from "../../gen/audit/v1/access_service_pb.ts";
 import { formatTeamId, platformTeamId } from "../ids.ts";
 import { type Log, readLogsFrom } from "../store/heads.ts";
 import { requireAllTeams } from "./access.ts";

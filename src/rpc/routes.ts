@@ -33,7 +33,6 @@ export function apiRoutes(services: Services): (router: ConnectRouter) => void {
       list: list(services),
       stream: stream(services),
       summarize: summarize(services),
-      listLogs: listLogs(services),
       erase: erase(services),
     });
     router.service(KeyService, {
@@ -46,6 +45,6 @@ export function apiRoutes(services: Services): (router: ConnectRouter) => void {
       getInclusionProof: getInclusionProof(services),
       getConsistencyProof: getConsistencyProof(services),
     });
-    router.service(AccessService, { getCaller: getCaller(services) });
+    router.service(AccessService, { getCaller: getCaller(services), listLogs: listLogs(services) });
   };
 }

@@ -15,7 +15,7 @@ import type { Millis } from "../log/entry.ts";
 import type { TimeRange } from "../log/filter.ts";
 import { type Extent, readExtent } from "../store/counts.ts";
 import { readableScopes, requestedTeam } from "./access.ts";
-import { countByReading, countBySums, type CountsByBucket } from "./count-entries.ts";
+import { type CountsByBucket, countByReading, countBySums } from "./count-entries.ts";
 import { decodeFilter } from "./filter-codec.ts";
 import { authenticatedKey, principalKey } from "./principal.ts";
 import type { Services } from "./services.ts";

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AccessService, CallerType } from "../../gen/audit/v1/access_service_pb.ts";
 import { useCli } from "../support/cli.ts";
 import { TEAM, TOKEN } from "../support/fake-service.ts";
+import { programEnv } from "../support/program-env.ts";
 
 const secret = "0123456789abcdef0123456789abcdef";
 const twelveHours = 12 * 3_600;
@@ -103,7 +104,7 @@ describe("the link that a start prints", () => {
   ): Promise<string> {
     const child = spawn(process.execPath, args, {
       cwd: tmpdir(),
-      env: { PATH: process.env.PATH ?? "", PORT: "0", DATA_DIR: dataDir, ...env },
+      env: { ...programEnv, PORT: "0", DATA_DIR: dataDir, ...env },
     });
     const ended = once(child, "close");
     let output = "";
@@ -162,7 +163,7 @@ describe("the link that a start prints", () => {
     await outputOf([main], {}, /npx annals list/, async (output) => {
       const printed = /List what is there: +(.+)$/m.exec(output)?.[1] ?? "";
       const command = printed.replace("npx annals", `"${process.execPath}" "${cliMain}"`);
-      const options = { cwd: tmpdir(), env: { PATH: process.env.PATH ?? "" } };
+      const options = { cwd: tmpdir(), env: programEnv };
       await promisify(execFile)("sh", ["-c", command], options);
     });
   }, 120_000);

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { EntryScope } from "../../gen/audit/v1/entry_pb.ts";
 import { FakeService, TEAM, TOKEN } from "../support/fake-service.ts";
+import { programEnv } from "../support/program-env.ts";
 
 const fake = new FakeService();
 const running: ChildProcess[] = [];
@@ -24,7 +25,7 @@ afterEach(async () => {
 function start(program: string, args: readonly string[], env: Record<string, string>) {
   const path = fileURLToPath(new URL(`../../examples/${program}`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], {
-    env: { PATH: process.env.PATH ?? "", ...env },
+    env: { ...programEnv, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.push(child);

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { AccessService, type Permissions } from "../../gen/audit/v1/access_service_pb.ts";
+import type { Permissions } from "../../gen/audit/v1/access_service_pb.ts";
 import { ActorType, EntryScope } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReasonSchema } from "../../gen/audit/v1/error_reason_pb.ts";
 import { ApiKeyGrant } from "../../gen/audit/v1/key_service_pb.ts";
@@ -160,8 +160,7 @@ test.each(rows)("%s", async (principal, ...expected) => {
 });
 
 /** What GetCaller says may be done, in the words of the table. */
-async function toldByGetCaller({ transport }: TestClients) {
-  const access = createClient(AccessService, transport);
+async function toldByGetCaller({ access }: TestClients) {
   const told = async (request: { teamId?: string }, word: (may: Permissions) => string) => {
     let may: Permissions | undefined;
     const call = access.getCaller(request).then(({ permissions }) => {
@@ -263,13 +262,13 @@ function provingGrowth({ transport }: TestClients, teamId: string): Promise<stri
   return outcome(proofs.getConsistencyProof({ teamId, fromSize: 1n }));
 }
 
-async function readingAll({ audit }: TestClients): Promise<string> {
+async function readingAll({ audit, access }: TestClients): Promise<string> {
   const filter = { resourceIds: [fixture.id] };
   const all = { allTeams: true, filter } as const;
   return agreed({
     // A log that is listed counts as both of its fixtures.
     ListLogs: await counted(
-      audit
+      access
         .listLogs({})
         .then(({ logs }) => teams.map((id) => (logs.some((log) => log.teamId === id) ? 2 : 0))),
     ),

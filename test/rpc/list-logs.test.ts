@@ -1,7 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Log } from "../../gen/audit/v1/audit_service_pb.ts";
+import type { Log } from "../../gen/audit/v1/access_service_pb.ts";
 import { refusal } from "../support/refusal.ts";
 import {
   newId,
@@ -16,12 +16,13 @@ const teams = [platform, ...Array.from({ length: 6 }, () => newId("team")).sort(
 const cleanup = new AsyncDisposableStack();
 let server: TestServer;
 let root: TestClients["audit"];
+let reader: TestClients["access"];
 /** When the newest entry of each team was recorded. */
 const newest = new Map<string, number>();
 
 beforeAll(async () => {
   server = cleanup.use(await startTestServer());
-  root = server.clients(await server.jwt({ role: "platform_admin" })).audit;
+  ({ audit: root, access: reader } = server.clients(await server.jwt({ role: "platform_admin" })));
   for (const [i, teamId] of teams.entries()) {
     for (let n = 0; n <= i; n++) {
       const { entry } = await root.record({ entry: { teamId, action: "note" } });
@@ -46,7 +47,7 @@ async function connected() {
 
 test.each(transports)("the logs that have entries are listed by team, over %s", async (name) => {
   const clients = server.clients(await server.jwt({ role: "platform_admin" }), name);
-  const { logs, nextPageToken } = await clients.audit.listLogs({});
+  const { logs, nextPageToken } = await clients.access.listLogs({});
   expect(
     logs.map(({ teamId, size, firstSequence, lastRecordTime }) => ({
       teamId,
@@ -69,7 +70,7 @@ test.each([1, 2, 3, 6, 7, 8])("every log comes once in pages of %i", async (page
   const found: Log[] = [];
   let pageToken = "";
   do {
-    const page = await root.listLogs({ pageSize, pageToken });
+    const page = await reader.listLogs({ pageSize, pageToken });
     expect(page.logs.length).toBeLessThanOrEqual(pageSize);
     expect(page.logs.length).toBeGreaterThan(0);
     found.push(...page.logs);
@@ -87,7 +88,7 @@ test("a log that was pruned tells where it begins", async () => {
     "UPDATE control_plane.audit_log_heads SET first_sequence = 257 WHERE team_id = $1",
     [teamId.slice("team-".length)],
   );
-  const { logs } = await root.listLogs({});
+  const { logs } = await reader.listLogs({});
   expect(logs.find((log) => log.teamId === teamId)).toMatchObject({
     size: 300n,
     firstSequence: 257n,
@@ -101,8 +102,8 @@ test("only platform admins list logs", async () => {
     { role: "owner", teamId },
     { role: "service", grants: ["read_admin"] },
   ] as const) {
-    const { audit } = server.clients(await server.jwt(claims));
-    expect(await refusal(audit.listLogs({}))).toMatchObject({
+    const { access } = server.clients(await server.jwt(claims));
+    expect(await refusal(access.listLogs({}))).toMatchObject({
       code: "permission_denied",
       reason: "PERMISSION_MISSING",
     });
@@ -120,12 +121,12 @@ test("a page token of another list, or of none, is refused", async () => {
     ),
   ];
   for (const pageToken of forged) {
-    expect(await refusal(root.listLogs({ pageToken }))).toMatchObject({
+    expect(await refusal(reader.listLogs({ pageToken }))).toMatchObject({
       code: "invalid_argument",
       reason: "PAGE_TOKEN_INVALID",
     });
   }
-  expect(await refusal(root.listLogs({ pageSize: -1 }))).toMatchObject({
+  expect(await refusal(reader.listLogs({ pageSize: -1 }))).toMatchObject({
     code: "invalid_argument",
     reason: "INVALID_FIELD",
   });

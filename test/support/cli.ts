@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach } from "vitest";
 import { FakeService, TOKEN } from "./fake-service.ts";
+import { programEnv } from "./program-env.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
@@ -34,7 +35,7 @@ export function startCli(
 ): CliProcess {
   const child = spawn(process.execPath, [main, ...args], {
     cwd: options.cwd,
-    env: { PATH: process.env.PATH ?? "", TZ: "UTC", ...options.env },
+    env: { ...programEnv, TZ: "UTC", ...options.env },
   });
   const output = { stdout: "", stderr: "" };
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { RecorderOptions } from "../../src/client/recorder/create-recorder.ts";
 import type { RecorderStats } from "../../src/client/recorder/stats.ts";
+import { programEnv } from "./program-env.ts";
 import type { TrafficOptions } from "./recorder-traffic.ts";
 
 const main = fileURLToPath(new URL("recorder-process-main.ts", import.meta.url));
@@ -99,7 +100,7 @@ export async function startRecorderProcess(
   ];
   const child = spawn(command, args, {
     cwd: tmpdir(),
-    env: { PATH: process.env.PATH ?? "", HOSTS_FILE: options.hostsFile ?? "" },
+    env: { ...programEnv, HOSTS_FILE: options.hostsFile ?? "" },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   const started = new Started(child);

@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { SignJWT } from "jose";
 import { type AuditClient, createAuditClient } from "../../src/client/client.ts";
+import { programEnv } from "./program-env.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const READY_WITHIN_MS = 30_000;
@@ -45,7 +46,7 @@ export async function startServerProcess(
   const child = spawn(process.execPath, [main], {
     cwd: tmpdir(),
     env: {
-      PATH: process.env.PATH ?? "",
+      ...programEnv,
       PORT: "0",
       LOG_LEVEL: "info",
       AUTH_JWT_SECRET: secret,

@@ -3,6 +3,7 @@ import { type Client, createClient, type Interceptor, type Transport } from "@co
 import * as node from "@connectrpc/connect-node";
 import * as web from "@connectrpc/connect-web";
 import { SignJWT } from "jose";
+import { AccessService } from "../../gen/audit/v1/access_service_pb.ts";
 import { AuditService } from "../../gen/audit/v1/audit_service_pb.ts";
 import { KeyService } from "../../gen/audit/v1/key_service_pb.ts";
 import { loadConfig } from "../../src/config.ts";
@@ -29,6 +30,7 @@ export type TransportName = (typeof transports)[number];
 export interface TestClients {
   readonly audit: Client<typeof AuditService>;
   readonly keys: Client<typeof KeyService>;
+  readonly access: Client<typeof AccessService>;
   readonly transport: Transport;
 }
 
@@ -115,6 +117,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       return {
         audit: createClient(AuditService, transport),
         keys: createClient(KeyService, transport),
+        access: createClient(AccessService, transport),
         transport,
       };
     },

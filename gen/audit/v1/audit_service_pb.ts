@@ -29,7 +29,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file audit/v1/audit_service.proto.
  */
 export const file_audit_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxhdWRpdC92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEghhdWRpdC52MSJICg1SZWNvcmRSZXF1ZXN0EiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRISCgp3aXRoX3Byb29mGAIgASgIImoKDlJlY29yZFJlc3BvbnNlEiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRIOCgZjdXJzb3IYAiABKAkSIwoFcHJvb2YYAyABKAsyFC5hdWRpdC52MS5FbnRyeVByb29mIkQKCkVudHJ5UHJvb2YSEgoKY2hlY2twb2ludBgBIAEoCRISCgpsZWFmX2luZGV4GAIgASgEEg4KBmhhc2hlcxgDIAMoDCJVChJSZWNvcmRCYXRjaFJlcXVlc3QSJQoHZW50cmllcxgBIAMoCzIULmF1ZGl0LnYxLkF1ZGl0RW50cnkSGAoQYWNrbm93bGVkZ2Vfb25seRgCIAEoCCI+ChNSZWNvcmRCYXRjaFJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5hdWRpdC52MS5SZWNvcmRSZXN1bHQiaAoMUmVjb3JkUmVzdWx0EiUKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeUgAEiYKBWVycm9yGAIgASgLMhUuYXVkaXQudjEuUmVjb3JkRXJyb3JIAEIJCgdvdXRjb21lIrcBCgtSZWNvcmRFcnJvchIMCgRjb2RlGAEgASgFEiUKBnJlYXNvbhgCIAEoDjIVLmF1ZGl0LnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSMgoQZmllbGRfdmlvbGF0aW9ucxgEIAMoCzIYLmF1ZGl0LnYxLkZpZWxkVmlvbGF0aW9uEi4KC3JldHJ5X2RlbGF5GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjQKDkZpZWxkVmlvbGF0aW9uEg0KBWZpZWxkGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJIkYKCkdldFJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIMCgJpZBgCIAEoCUgAEhIKCHNlcXVlbmNlGAMgASgESABCBQoDa2V5IjIKC0dldFJlc3BvbnNlEiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeSKjAQoLTGlzdFJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIRCglhbGxfdGVhbXMYAiABKAgSJQoGZmlsdGVyGAMgASgLMhUuYXVkaXQudjEuRW50cnlGaWx0ZXISIgoFb3JkZXIYBCABKA4yEy5hdWRpdC52MS5MaXN0T3JkZXISEQoJcGFnZV9zaXplGAUgASgFEhIKCnBhZ2VfdG9rZW4YBiABKAkiXgoMTGlzdFJlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5hdWRpdC52MS5BdWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIOCgZjdXJzb3IYAyABKAkijgIKDVN0cmVhbVJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIRCglhbGxfdGVhbXMYAiABKAgSJQoGZmlsdGVyGAMgASgLMhUuYXVkaXQudjEuRW50cnlGaWx0ZXISFgoMYWZ0ZXJfY3Vyc29yGAQgASgJSAASKAoJYmVnaW5uaW5nGAUgASgLMhMuYXVkaXQudjEuQmVnaW5uaW5nSAASLwoJZnJvbV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEg4KBGxhc3QYByABKA1IABIUCgxzdG9wX2F0X2hlYWQYCCABKAgSEAoId2l0aGhlbGQYCSABKAhCBwoFc3RhcnQiCwoJQmVnaW5uaW5nInIKDlN0cmVhbVJlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5hdWRpdC52MS5BdWRpdEVudHJ5Eg4KBmN1cnNvchgCIAEoCRIpCgh3aXRoaGVsZBgDIAMoCzIXLmF1ZGl0LnYxLldpdGhoZWxkRW50cnkiNAoNV2l0aGhlbGRFbnRyeRIQCghzZXF1ZW5jZRgBIAEoBBIRCglsZWFmX2hhc2gYAiABKAwirgEKEFN1bW1hcml6ZVJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIlCgZmaWx0ZXIYAiABKAsyFS5hdWRpdC52MS5FbnRyeUZpbHRlchIvCgxidWNrZXRfd2lkdGgYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoNYnVja2V0X29yaWdpbhgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi/gEKEVN1bW1hcml6ZVJlc3BvbnNlEigKB2J1Y2tldHMYASADKAsyFy5hdWRpdC52MS5TdW1tYXJ5QnVja2V0Ei8KDGJ1Y2tldF93aWR0aBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY291bnRlZF9mcm9tGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlCg1TdW1tYXJ5QnVja2V0Ei4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiQKBmNvdW50cxgCIAMoCzIULmF1ZGl0LnYxLkVudHJ5Q291bnQiZwoKRW50cnlDb3VudBIlCgZzdGF0dXMYASABKA4yFS5hdWRpdC52MS5FbnRyeVN0YXR1cxIjCgVzY29wZRgCIAEoDjIULmF1ZGl0LnYxLkVudHJ5U2NvcGUSDQoFY291bnQYAyABKAQiOAoPTGlzdExvZ3NSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJIkgKEExpc3RMb2dzUmVzcG9uc2USGwoEbG9ncxgBIAMoCzINLmF1ZGl0LnYxLkxvZxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkicgoDTG9nEg8KB3RlYW1faWQYASABKAkSDAoEc2l6ZRgCIAEoBBIWCg5maXJzdF9zZXF1ZW5jZRgDIAEoBBI0ChBsYXN0X3JlY29yZF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI+CgxFcmFzZVJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRILCgNpZHMYAiADKAkSEAoIYWN0b3JfaWQYAyABKAkiXAoNRXJhc2VSZXNwb25zZRIYChBlcmFzZWRfc2VxdWVuY2VzGAEgAygEEiMKBWVudHJ5GAIgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRIMCgRtb3JlGAMgASgIKmEKCUxpc3RPcmRlchIaChZMSVNUX09SREVSX1VOU1BFQ0lGSUVEEAASGwoXTElTVF9PUkRFUl9ORVdFU1RfRklSU1QQARIbChdMSVNUX09SREVSX09MREVTVF9GSVJTVBACMpgECgxBdWRpdFNlcnZpY2USOwoGUmVjb3JkEhcuYXVkaXQudjEuUmVjb3JkUmVxdWVzdBoYLmF1ZGl0LnYxLlJlY29yZFJlc3BvbnNlEkoKC1JlY29yZEJhdGNoEhwuYXVkaXQudjEuUmVjb3JkQmF0Y2hSZXF1ZXN0Gh0uYXVkaXQudjEuUmVjb3JkQmF0Y2hSZXNwb25zZRI3CgNHZXQSFC5hdWRpdC52MS5HZXRSZXF1ZXN0GhUuYXVkaXQudjEuR2V0UmVzcG9uc2UiA5ACARI6CgRMaXN0EhUuYXVkaXQudjEuTGlzdFJlcXVlc3QaFi5hdWRpdC52MS5MaXN0UmVzcG9uc2UiA5ACARI9CgZTdHJlYW0SFy5hdWRpdC52MS5TdHJlYW1SZXF1ZXN0GhguYXVkaXQudjEuU3RyZWFtUmVzcG9uc2UwARJJCglTdW1tYXJpemUSGi5hdWRpdC52MS5TdW1tYXJpemVSZXF1ZXN0GhsuYXVkaXQudjEuU3VtbWFyaXplUmVzcG9uc2UiA5ACARJGCghMaXN0TG9ncxIZLmF1ZGl0LnYxLkxpc3RMb2dzUmVxdWVzdBoaLmF1ZGl0LnYxLkxpc3RMb2dzUmVzcG9uc2UiA5ACARI4CgVFcmFzZRIWLmF1ZGl0LnYxLkVyYXNlUmVxdWVzdBoXLmF1ZGl0LnYxLkVyYXNlUmVzcG9uc2ViBnByb3RvMw", [file_audit_v1_entry, file_audit_v1_error_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("ChxhdWRpdC92MS9hdWRpdF9zZXJ2aWNlLnByb3RvEghhdWRpdC52MSJICg1SZWNvcmRSZXF1ZXN0EiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRISCgp3aXRoX3Byb29mGAIgASgIImoKDlJlY29yZFJlc3BvbnNlEiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeRIOCgZjdXJzb3IYAiABKAkSIwoFcHJvb2YYAyABKAsyFC5hdWRpdC52MS5FbnRyeVByb29mIkQKCkVudHJ5UHJvb2YSEgoKY2hlY2twb2ludBgBIAEoCRISCgpsZWFmX2luZGV4GAIgASgEEg4KBmhhc2hlcxgDIAMoDCJVChJSZWNvcmRCYXRjaFJlcXVlc3QSJQoHZW50cmllcxgBIAMoCzIULmF1ZGl0LnYxLkF1ZGl0RW50cnkSGAoQYWNrbm93bGVkZ2Vfb25seRgCIAEoCCI+ChNSZWNvcmRCYXRjaFJlc3BvbnNlEicKB3Jlc3VsdHMYASADKAsyFi5hdWRpdC52MS5SZWNvcmRSZXN1bHQiaAoMUmVjb3JkUmVzdWx0EiUKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeUgAEiYKBWVycm9yGAIgASgLMhUuYXVkaXQudjEuUmVjb3JkRXJyb3JIAEIJCgdvdXRjb21lIrcBCgtSZWNvcmRFcnJvchIMCgRjb2RlGAEgASgFEiUKBnJlYXNvbhgCIAEoDjIVLmF1ZGl0LnYxLkVycm9yUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSMgoQZmllbGRfdmlvbGF0aW9ucxgEIAMoCzIYLmF1ZGl0LnYxLkZpZWxkVmlvbGF0aW9uEi4KC3JldHJ5X2RlbGF5GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjQKDkZpZWxkVmlvbGF0aW9uEg0KBWZpZWxkGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJIkYKCkdldFJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIMCgJpZBgCIAEoCUgAEhIKCHNlcXVlbmNlGAMgASgESABCBQoDa2V5IjIKC0dldFJlc3BvbnNlEiMKBWVudHJ5GAEgASgLMhQuYXVkaXQudjEuQXVkaXRFbnRyeSKjAQoLTGlzdFJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIRCglhbGxfdGVhbXMYAiABKAgSJQoGZmlsdGVyGAMgASgLMhUuYXVkaXQudjEuRW50cnlGaWx0ZXISIgoFb3JkZXIYBCABKA4yEy5hdWRpdC52MS5MaXN0T3JkZXISEQoJcGFnZV9zaXplGAUgASgFEhIKCnBhZ2VfdG9rZW4YBiABKAkiXgoMTGlzdFJlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5hdWRpdC52MS5BdWRpdEVudHJ5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCRIOCgZjdXJzb3IYAyABKAkijgIKDVN0cmVhbVJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIRCglhbGxfdGVhbXMYAiABKAgSJQoGZmlsdGVyGAMgASgLMhUuYXVkaXQudjEuRW50cnlGaWx0ZXISFgoMYWZ0ZXJfY3Vyc29yGAQgASgJSAASKAoJYmVnaW5uaW5nGAUgASgLMhMuYXVkaXQudjEuQmVnaW5uaW5nSAASLwoJZnJvbV90aW1lGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEg4KBGxhc3QYByABKA1IABIUCgxzdG9wX2F0X2hlYWQYCCABKAgSEAoId2l0aGhlbGQYCSABKAhCBwoFc3RhcnQiCwoJQmVnaW5uaW5nInIKDlN0cmVhbVJlc3BvbnNlEiUKB2VudHJpZXMYASADKAsyFC5hdWRpdC52MS5BdWRpdEVudHJ5Eg4KBmN1cnNvchgCIAEoCRIpCgh3aXRoaGVsZBgDIAMoCzIXLmF1ZGl0LnYxLldpdGhoZWxkRW50cnkiNAoNV2l0aGhlbGRFbnRyeRIQCghzZXF1ZW5jZRgBIAEoBBIRCglsZWFmX2hhc2gYAiABKAwirgEKEFN1bW1hcml6ZVJlcXVlc3QSDwoHdGVhbV9pZBgBIAEoCRIlCgZmaWx0ZXIYAiABKAsyFS5hdWRpdC52MS5FbnRyeUZpbHRlchIvCgxidWNrZXRfd2lkdGgYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMQoNYnVja2V0X29yaWdpbhgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi/gEKEVN1bW1hcml6ZVJlc3BvbnNlEigKB2J1Y2tldHMYASADKAsyFy5hdWRpdC52MS5TdW1tYXJ5QnVja2V0Ei8KDGJ1Y2tldF93aWR0aBgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgpzdGFydF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMAoMY291bnRlZF9mcm9tGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlCg1TdW1tYXJ5QnVja2V0Ei4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiQKBmNvdW50cxgCIAMoCzIULmF1ZGl0LnYxLkVudHJ5Q291bnQiZwoKRW50cnlDb3VudBIlCgZzdGF0dXMYASABKA4yFS5hdWRpdC52MS5FbnRyeVN0YXR1cxIjCgVzY29wZRgCIAEoDjIULmF1ZGl0LnYxLkVudHJ5U2NvcGUSDQoFY291bnQYAyABKAQiPgoMRXJhc2VSZXF1ZXN0Eg8KB3RlYW1faWQYASABKAkSCwoDaWRzGAIgAygJEhAKCGFjdG9yX2lkGAMgASgJIlwKDUVyYXNlUmVzcG9uc2USGAoQZXJhc2VkX3NlcXVlbmNlcxgBIAMoBBIjCgVlbnRyeRgCIAEoCzIULmF1ZGl0LnYxLkF1ZGl0RW50cnkSDAoEbW9yZRgDIAEoCCphCglMaXN0T3JkZXISGgoWTElTVF9PUkRFUl9VTlNQRUNJRklFRBAAEhsKF0xJU1RfT1JERVJfTkVXRVNUX0ZJUlNUEAESGwoXTElTVF9PUkRFUl9PTERFU1RfRklSU1QQAjLQAwoMQXVkaXRTZXJ2aWNlEjsKBlJlY29yZBIXLmF1ZGl0LnYxLlJlY29yZFJlcXVlc3QaGC5hdWRpdC52MS5SZWNvcmRSZXNwb25zZRJKCgtSZWNvcmRCYXRjaBIcLmF1ZGl0LnYxLlJlY29yZEJhdGNoUmVxdWVzdBodLmF1ZGl0LnYxLlJlY29yZEJhdGNoUmVzcG9uc2USNwoDR2V0EhQuYXVkaXQudjEuR2V0UmVxdWVzdBoVLmF1ZGl0LnYxLkdldFJlc3BvbnNlIgOQAgESOgoETGlzdBIVLmF1ZGl0LnYxLkxpc3RSZXF1ZXN0GhYuYXVkaXQudjEuTGlzdFJlc3BvbnNlIgOQAgESPQoGU3RyZWFtEhcuYXVkaXQudjEuU3RyZWFtUmVxdWVzdBoYLmF1ZGl0LnYxLlN0cmVhbVJlc3BvbnNlMAESSQoJU3VtbWFyaXplEhouYXVkaXQudjEuU3VtbWFyaXplUmVxdWVzdBobLmF1ZGl0LnYxLlN1bW1hcml6ZVJlc3BvbnNlIgOQAgESOAoFRXJhc2USFi5hdWRpdC52MS5FcmFzZVJlcXVlc3QaFy5hdWRpdC52MS5FcmFzZVJlc3BvbnNlYgZwcm90bzM", [file_audit_v1_entry, file_audit_v1_error_reason, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * The entry to record.
@@ -805,104 +805,6 @@ export const EntryCountSchema: GenMessage<EntryCount> = /*@__PURE__*/
   messageDesc(file_audit_v1_audit_service, 19);
 
 /**
- * Which logs to list.
- *
- * @generated from message audit.v1.ListLogsRequest
- */
-export type ListLogsRequest = Message<"audit.v1.ListLogsRequest"> & {
-  /**
-   * How many at most: 0 means 50, more than 200 means 200, negative is an error.
-   *
-   * @generated from field: int32 page_size = 1;
-   */
-  pageSize: number;
-
-  /**
-   * The `next_page_token` of the page before; empty for the first.
-   *
-   * @generated from field: string page_token = 2;
-   */
-  pageToken: string;
-};
-
-/**
- * Describes the message audit.v1.ListLogsRequest.
- * Use `create(ListLogsRequestSchema)` to create a new message.
- */
-export const ListLogsRequestSchema: GenMessage<ListLogsRequest> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 20);
-
-/**
- * Some logs.
- *
- * @generated from message audit.v1.ListLogsResponse
- */
-export type ListLogsResponse = Message<"audit.v1.ListLogsResponse"> & {
-  /**
-   * The logs, by team id.
-   *
-   * @generated from field: repeated audit.v1.Log logs = 1;
-   */
-  logs: Log[];
-
-  /**
-   * The token of the next page; empty at the end.
-   *
-   * @generated from field: string next_page_token = 2;
-   */
-  nextPageToken: string;
-};
-
-/**
- * Describes the message audit.v1.ListLogsResponse.
- * Use `create(ListLogsResponseSchema)` to create a new message.
- */
-export const ListLogsResponseSchema: GenMessage<ListLogsResponse> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 21);
-
-/**
- * A team's log.
- *
- * @generated from message audit.v1.Log
- */
-export type Log = Message<"audit.v1.Log"> & {
-  /**
-   * The team. Example: `team-5b1f3a52-5c0e-4f0e-8f8b-3d2a6f9e7c11`
-   *
-   * @generated from field: string team_id = 1;
-   */
-  teamId: string;
-
-  /**
-   * The sequence of its newest entry.
-   *
-   * @generated from field: uint64 size = 2;
-   */
-  size: bigint;
-
-  /**
-   * The sequence of the first entry that it still holds.
-   *
-   * @generated from field: uint64 first_sequence = 3;
-   */
-  firstSequence: bigint;
-
-  /**
-   * When the newest entry was recorded.
-   *
-   * @generated from field: google.protobuf.Timestamp last_record_time = 4;
-   */
-  lastRecordTime?: Timestamp | undefined;
-};
-
-/**
- * Describes the message audit.v1.Log.
- * Use `create(LogSchema)` to create a new message.
- */
-export const LogSchema: GenMessage<Log> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 22);
-
-/**
  * Whose details to erase. Either `ids` or `actor_id` is required, not both.
  *
  * @generated from message audit.v1.EraseRequest
@@ -937,7 +839,7 @@ export type EraseRequest = Message<"audit.v1.EraseRequest"> & {
  * Use `create(EraseRequestSchema)` to create a new message.
  */
 export const EraseRequestSchema: GenMessage<EraseRequest> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 23);
+  messageDesc(file_audit_v1_audit_service, 20);
 
 /**
  * What was erased.
@@ -972,7 +874,7 @@ export type EraseResponse = Message<"audit.v1.EraseResponse"> & {
  * Use `create(EraseResponseSchema)` to create a new message.
  */
 export const EraseResponseSchema: GenMessage<EraseResponse> = /*@__PURE__*/
-  messageDesc(file_audit_v1_audit_service, 24);
+  messageDesc(file_audit_v1_audit_service, 21);
 
 /**
  * The order of a list.
@@ -1106,16 +1008,6 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof SummarizeRequestSchema;
     output: typeof SummarizeResponseSchema;
-  },
-  /**
-   * Lists the logs that have entries, by team id. For platform admins. Also as plain HTTP GET.
-   *
-   * @generated from rpc audit.v1.AuditService.ListLogs
-   */
-  listLogs: {
-    methodKind: "unary";
-    input: typeof ListLogsRequestSchema;
-    output: typeof ListLogsResponseSchema;
   },
   /**
    * Erases the details of entries for good: names, metadata, request context, and the salt that

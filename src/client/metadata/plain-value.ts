@@ -151,26 +151,16 @@ class Copier {
   }
 
   #members(object: object, place: RedactionPlace | undefined): PlainValue {
-    const members: { [key: string]: PlainValue } = {};
+    let members: { [key: string]: PlainValue } = {};
     for (const key of Object.keys(object)) {
       const inner = place?.at(key);
       const isRedacted = place !== undefined && inner === undefined;
       const value = isRedacted ? redacted : this.#member(object, key, inner);
       if (value === undefined) continue;
-      // Assigned, it would be the prototype.
-      if (key === "__proto__") define(members, key, value);
+      // Assigned, it would be the prototype; in a literal, a computed key is one like any other.
+      if (key === "__proto__") members = { ...members, [key]: value };
       else members[key] = value;
     }
     return members;
   }
-}
-
-/** Makes an own property of any name. */
-function define(object: object, key: string, value: PlainValue): void {
-  Object.defineProperty(object, key, {
-    value,
-    configurable: true,
-    enumerable: true,
-    writable: true,
-  });
 }

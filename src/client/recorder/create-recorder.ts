@@ -2,6 +2,7 @@ import { type BackoffOptions, longestTimerMs } from "../backoff.ts";
 import { type AuditClientOptions, createAuditClient } from "../client.ts";
 import { defaultRedaction } from "../metadata/redact.ts";
 import { compileRedaction, type RedactionOptions } from "../metadata/redaction.ts";
+import { checkNames } from "../option-names.ts";
 import { BufferedRecorder } from "./buffered-recorder.ts";
 import { disabledRecorder } from "./disabled-recorder.ts";
 import type { Recorder } from "./recorder.ts";
@@ -36,10 +37,10 @@ export interface RecorderOptions extends Omit<AuditClientOptions, "baseUrl"> {
   readonly backoff?: BackoffOptions | undefined;
 }
 
-const names: ReadonlySet<string> = new Set<keyof RecorderOptions>([
+const names: readonly (keyof RecorderOptions)[] = [
   ...(["baseUrl", "token", "apiKey", "transport", "interceptors", "timeoutMs", "redact"] as const),
   ...(["maxEntries", "maxBytes", "spillDirectory", "spillMaxBytes", "backoff"] as const),
-]);
+];
 
 /**
  * Creates a recorder. It connects with the first entry, and keeps no process from ending.
@@ -48,10 +49,7 @@ const names: ReadonlySet<string> = new Set<keyof RecorderOptions>([
  */
 export function createRecorder(options: RecorderOptions = {}): Recorder {
   const { baseUrl, transport } = options;
-  for (const name of Object.keys(options)) {
-    // A misspelt `spillDirectory` would be found out when it is too late.
-    if (!names.has(name)) throw new TypeError(`${name}: is not an option of createRecorder`);
-  }
+  checkNames(options, names, "createRecorder");
   const limits = {
     maxEntries: positive("maxEntries", options.maxEntries ?? 10_000),
     maxBytes: positive("maxBytes", options.maxBytes ?? 16 * 1024 * 1024),

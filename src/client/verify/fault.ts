@@ -4,7 +4,7 @@ import { RecordedEntryError } from "../recorded-entry.ts";
 
 const faults = {
   key_malformed: "a verifier key is not a sound Ed25519 key",
-  note_malformed: "the checkpoint is not a signed note to the letter",
+  note_malformed: "the checkpoint is not a signed note",
   unknown_key: "no known key has signed the checkpoint",
   duplicate_signature: "a known key has signed the checkpoint twice",
   signature_invalid: "a signature of the checkpoint is not by the key that it names",

@@ -6,6 +6,7 @@ import type { ApiKeyGrant } from "../../../gen/audit/v1/key_service_pb.ts";
 import type { TeamIdText } from "../../client/new-entry.ts";
 import { grantWords } from "../session/caller-words.ts";
 import { useSession } from "../session/session.tsx";
+import { SignInForm } from "../session/sign-in-form.tsx";
 import { Failure } from "../states/failure.tsx";
 import { type ExpiryChoice, expiryChoices, expiryMs } from "./expiry-choice.ts";
 import { fieldErrors } from "./field-errors.ts";
@@ -24,7 +25,7 @@ export interface CreateKeyProps {
  * dialog only and goes with it: it is called for directly, so that no cache keeps the answer.
  */
 export function CreateKey({ teamId, onCreated, onClose }: CreateKeyProps) {
-  const { client } = useSession();
+  const { client, isEnded, failure: refusal } = useSession();
   const [name, setName] = useState("");
   const [grants, setGrants] = useState<readonly ApiKeyGrant[]>([]);
   const [expiry, setExpiry] = useState<ExpiryChoice>("90");
@@ -127,6 +128,13 @@ export function CreateKey({ teamId, onCreated, onClose }: CreateKeyProps) {
           </Button>
         </Stack>
       </form>
+      {isEnded && (
+        <Stack mt="md">
+          <Text size="sm">Your access ended. What you filled in stays here.</Text>
+          {refusal && <Failure error={refusal} />}
+          <SignInForm label="A fresh token or key" button="Sign in again" />
+        </Stack>
+      )}
     </Modal>
   );
 }

@@ -1,7 +1,7 @@
 /** A team's newest checkpoint, verified and held against what this browser saw before. */
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import type { ProofService } from "../../../gen/audit/v1/proof_service_pb.ts";
-import { localStorageMemory } from "../../client/checkpoint-memory.ts";
+import { forgetCheckpoint, localStorageMemory } from "../../client/checkpoint-memory.ts";
 import { reasonOf } from "../../client/error-reason.ts";
 import type { VerifiedCheckpoint } from "../../client/verify/checkpoint.ts";
 import { VerificationError } from "../../client/verify/fault.ts";
@@ -212,14 +212,29 @@ function firstOfVisit(
   return visit.get(origin);
 }
 
+/** Forgets what this browser saw of a log, and that it found fault with it. */
+export function forgetLog(
+  { storage, alarms }: Pick<LogCheck, "storage" | "alarms">,
+  { teamId, origin }: VerifiedCheckpoint,
+): void {
+  forgetCheckpoint(storage, origin);
+  storage.removeItem(seenPlace(origin));
+  visits.get(storage)?.delete(origin);
+  alarms.dismiss(teamId);
+}
+
+function seenPlace(origin: string): string {
+  return `annals/seen/${origin}`;
+}
+
 function readSeen(storage: KeptText, origin: string): number | undefined {
-  const text = storage.getItem(`annals/seen/${origin}`);
+  const text = storage.getItem(seenPlace(origin));
   const atMs = Number(text);
   return text === null || !Number.isFinite(atMs) ? undefined : atMs;
 }
 
 function keepSeen(storage: KeptText, origin: string, atMs: number): void {
-  storage.setItem(`annals/seen/${origin}`, String(atMs));
+  storage.setItem(seenPlace(origin), String(atMs));
 }
 
 function callOptions(signal: AbortSignal | undefined) {

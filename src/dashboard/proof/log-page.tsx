@@ -9,6 +9,7 @@ import { Loading } from "../states/loading.tsx";
 import { useChosenLog } from "../view/chosen-log.ts";
 import { ExactText } from "./bytes.tsx";
 import { isAccusation } from "./fault-words.ts";
+import { ForgetLog } from "./forget-log.tsx";
 import { KeyPanel } from "./key-panel.tsx";
 import { LogFacts } from "./log-facts.tsx";
 import { LogVerdict } from "./log-verdict.tsx";
@@ -39,6 +40,7 @@ function TeamLog({ teamId }: { teamId: TeamIdText }) {
     <Page>
       <Section title="Is it the log that this browser saw before?">
         <LogVerdict log={log} />
+        {log.memoryFault && log.claimed && <ForgetLog claimed={log.claimed} onForgotten={again} />}
         <Group gap="xs">
           <Button size="xs" variant="default" onClick={again} loading={check.isFetching}>
             Check again

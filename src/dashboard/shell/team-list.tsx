@@ -4,7 +4,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Alert, Button, Loader, TextInput } from "@mantine/core";
 import { IconSearch } from "@tabler/icons-react";
 import { type KeyboardEvent, useId, useState } from "react";
-import type { Log } from "../../../gen/audit/v1/audit_service_pb.ts";
+import type { Log } from "../../../gen/audit/v1/access_service_pb.ts";
 import { failureMessage } from "../states/failure-message.ts";
 import { relativeTime } from "../time/format.ts";
 import { useChosenLog } from "../view/chosen-log.ts";

@@ -1,7 +1,7 @@
 /** The logs there are, for those who may read all. */
 import { useInfiniteQuery } from "@connectrpc/connect-query";
 import { useEffect } from "react";
-import { AuditService, type Log } from "../../../gen/audit/v1/audit_service_pb.ts";
+import { AccessService, type Log } from "../../../gen/audit/v1/access_service_pb.ts";
 import { isFound } from "./team-words.ts";
 
 /** Logs as far as they have been read. */
@@ -21,7 +21,7 @@ export interface Logs {
  */
 export function useLogs(search: string, mayList: boolean): Logs {
   const query = useInfiniteQuery(
-    AuditService.method.listLogs,
+    AccessService.method.listLogs,
     { pageSize: 200, pageToken: "" },
     {
       pageParamKey: "pageToken",

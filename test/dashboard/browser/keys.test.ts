@@ -97,6 +97,28 @@ describe("API keys", () => {
     expect(apiKeys.map(({ revokeTime }) => revokeTime !== undefined)).toEqual([true]);
   });
 
+  it("keep what was filled in for one while access ends and is renewed", async () => {
+    const claims = { role: "admin", teamId: newId("team"), sub: newId("usr") } as const;
+    await using opened = await browser.open(server.url, {
+      path: "/keys",
+      credential: await server.jwt({ ...claims, expiresIn: 4 }),
+      tolerates: [/status of 401/],
+    });
+    const { page } = opened;
+    await page.getByRole("button", { name: "New key" }).click();
+    const dialog = page.getByRole("dialog", { name: "New API key" });
+    await dialog.getByLabel("Name").fill("deploy bot");
+    await dialog.getByText("Your access ended.").waitFor();
+    await dialog.getByLabel("A fresh token or key").fill(await server.jwt(claims));
+    await dialog.getByRole("button", { name: "Sign in again" }).click();
+    await dialog.getByText("Your access ended.").waitFor({ state: "detached" });
+    await dialog.getByRole("button", { name: "Make the key" }).click();
+    await page.getByRole("dialog", { name: "Store the key now" }).waitFor();
+    await page.getByLabel("I have stored it").check();
+    await page.getByRole("button", { name: "Done" }).click();
+    await row(page, "deploy bot").getByText("active").waitFor();
+  });
+
   it("say at the field what is wrong with it", async () => {
     await using opened = await openAs("owner", newId("team"));
     const { page } = opened;
