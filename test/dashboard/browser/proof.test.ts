@@ -370,7 +370,9 @@ test("a long walk shows its progress and can be cancelled, and the page answers 
   const reading = "**/audit.v1.AuditService/Stream";
   await page.route(reading, () => undefined);
   await page.getByRole("button", { name: "Verify everything I may read" }).click();
-  await page.getByRole("progressbar", { name: "Verifying the whole log" }).waitFor();
+  const progress = page.getByRole("progressbar", { name: "Verifying the whole log" });
+  // At nothing done it has no width, and so is not "visible".
+  await progress.waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByText("Cancelled: nothing was found out.").waitFor();
   await page.unroute(reading);
