@@ -91,9 +91,12 @@ test("from a time in the address one pages both ways, and nothing is missing or 
   expect(marked).toBeLessThan(5_500);
   // What comes above it does not move it.
   expect((await mark.boundingBox())?.y).toBeLessThan(700);
-  const upwards = await scrollTo(page, size);
-  expect(upwards.slice(upwards.indexOf(marked))).toEqual(down(size, marked).reverse());
-  expect(await scrollTo(page, 1)).toEqual(down(size, 1));
+  const between = (seen: readonly number[], first: number, last: number) =>
+    seen.slice(seen.indexOf(first), seen.indexOf(last) + 1);
+  const upwards = between(await scrollTo(page, 6_500), marked, 6_500);
+  expect(upwards).toEqual(down(6_500, marked).reverse());
+  const downwards = between(await scrollTo(page, 3_500), 6_500, 3_500);
+  expect(downwards).toEqual(down(6_500, 3_500));
 }, 120_000);
 
 test("a link opens its view, and the back button closes what was opened", async () => {
