@@ -43,6 +43,7 @@ import { createMetrics } from "./metrics.ts";
 import { observe, requestIdKey } from "./observe.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { rpcHandler } from "./rpc-handler.ts";
+import { watchDatabase } from "./watch-database.ts";
 
 /** A server that is up. */
 export interface RunningServer {
@@ -286,33 +287,4 @@ async function jwtConfig(config: Config): Promise<JwtConfig> {
   if ("url" in config.database) throw new Error("a PostgreSQL server needs AUTH_* settings");
   const { secret } = await developmentCredentials(config.database.dataDir);
   return { ...config.jwtDefaults, secret };
-}
-
-const databaseCheckMs = 5_000;
-
-/** Asks the database now and then whether it is there, for readiness. */
-function watchDatabase(
-  ask: () => Promise<unknown>,
-  health: { set(check: string, ok: boolean, why?: string): void },
-  logger: Logger,
-): Disposable {
-  let timer: NodeJS.Timeout | undefined;
-  let stopped = false;
-  const check = async () => {
-    try {
-      await ask();
-      health.set("database", true);
-    } catch (error) {
-      logger.warn({ err: error }, "the database does not answer");
-      health.set("database", false, "cannot be reached");
-    }
-    if (!stopped) timer = setTimeout(check, databaseCheckMs);
-  };
-  void check();
-  return {
-    [Symbol.dispose]: () => {
-      stopped = true;
-      clearTimeout(timer);
-    },
-  };
 }
