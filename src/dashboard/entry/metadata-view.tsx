@@ -5,6 +5,7 @@ import { IconChevronDown, IconChevronRight } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { plainJson } from "../../client/plain-json.ts";
 import { Plain } from "../text/plain.tsx";
+import { ScrollingText } from "../text/scrolling-text.tsx";
 import { Clipped } from "./clipped.tsx";
 import classes from "./entry.module.css";
 import { leafText, type TreeRow, treeRows } from "./metadata-tree.ts";
@@ -94,8 +95,7 @@ function Row({ row, isSearch, onTurn }: RowProps) {
   const key = (
     <span className={classes.key}>
       {shownKeys.map((each, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: keys may be the same, and do not move
-        <span key={i}>
+        <span key={JSON.stringify(path.slice(0, path.length - shownKeys.length + i + 1))}>
           {i > 0 && " › "}
           {each === "" ? (
             <span className={classes.quiet}>without a name</span>
@@ -152,15 +152,5 @@ export function Leaf({ value }: { value: JsonValue }) {
 
 function Json({ value }: { value: JsonObject }) {
   const text = useMemo(() => plainJson(value, 2), [value]);
-  return (
-    <section
-      className={classes.json}
-      aria-label="Metadata as JSON"
-      dir="ltr"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: a long text scrolls, also by keyboard
-      tabIndex={0}
-    >
-      {text}
-    </section>
-  );
+  return <ScrollingText label="Metadata as JSON" text={text} />;
 }

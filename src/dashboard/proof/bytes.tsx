@@ -1,7 +1,7 @@
 /** Exact bytes for those who want to check the check. */
 import { Text } from "@mantine/core";
 import type { ReactNode } from "react";
-import { Plain } from "../text/plain.tsx";
+import { ScrollingText } from "../text/scrolling-text.tsx";
 import { hex } from "./hex.ts";
 import classes from "./proof.module.css";
 
@@ -18,23 +18,7 @@ export function Bytes({ label, bytes }: { label: string; bytes: Uint8Array }) {
 export function ExactText({ label, text }: { label: string; text: string }) {
   return (
     <Labelled label={label}>
-      <section
-        className={classes.exact}
-        aria-label={label}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a long text scrolls, also by keyboard
-        tabIndex={0}
-      >
-        {text
-          .replace(/\n$/, "")
-          .split("\n")
-          .map((line, i) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: lines of a text that does not change
-            <span key={i}>
-              <Plain text={line} />
-              {"\n"}
-            </span>
-          ))}
-      </section>
+      <ScrollingText label={label} text={text.replace(/\n$/, "")} />
     </Labelled>
   );
 }

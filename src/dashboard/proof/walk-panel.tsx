@@ -28,16 +28,12 @@ type Walk =
   | { readonly state: "done"; readonly report: WalkedLog }
   | { readonly state: "failed"; readonly error: Error; readonly atMs: number };
 
-/** Starts, shows and cancels a walk. Leaving the page cancels it. */
+/** Starts, shows and cancels a walk of one team: with another comes another panel. Leaving the page cancels it. */
 export function WalkPanel({ teamId, note }: { teamId: TeamIdText; note: string }) {
   const { client } = useSession();
   const [walk, setWalk] = useState<Walk>({ state: "idle" });
   const controller = useRef<AbortController>(undefined);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a walk is of one team
-  useEffect(() => {
-    setWalk({ state: "idle" });
-    return () => controller.current?.abort();
-  }, [teamId]);
+  useEffect(() => () => controller.current?.abort(), []);
 
   const start = async () => {
     const own = new AbortController();

@@ -2,6 +2,7 @@ import { Button, CopyButton, Loader, SegmentedControl, Text, Title } from "@mant
 import { useState } from "react";
 import { Link } from "wouter";
 import type { TeamIdText } from "../../client/new-entry.ts";
+import { ScrollingText } from "../text/scrolling-text.tsx";
 import { useChosenLog } from "../view/chosen-log.ts";
 import { firstEntrySnippets } from "./first-entry-snippets.ts";
 import classes from "./states.module.css";
@@ -50,10 +51,7 @@ export function EmptyTeam({ teamId, onFirstEntry }: EmptyTeamProps) {
         {note}
       </Text>
       <div className={classes.snippet}>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
-        <section tabIndex={0} aria-label={`How to record an entry with ${name}`}>
-          <pre>{code}</pre>
-        </section>
+        <ScrollingText label={`How to record an entry with ${name}`} text={code} />
         <CopyButton value={code}>
           {({ copied, copy }) => (
             <Button
