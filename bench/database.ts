@@ -1,13 +1,17 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { migrateUp } from "../src/store/migrate.ts";
-import { openPools, type Pools } from "../src/store/pool.ts";
+import { openPools, type Pools, sessionOptions } from "../src/store/pool.ts";
 import { startPostgres } from "../test/support/postgres-server.ts";
 
 /** The PostgreSQL to measure on. */
 export interface BenchPostgres extends AsyncDisposable {
   /** Its version. */
   readonly version: string;
+  /** Settings that durability and speed depend on, by SHOW in a session like the server's. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** URL of a database of it, by the role that may create others. */
+  readonly url: string;
   /** Makes a database with this program's schema and opens it; it is dropped on dispose. */
   createDatabase(): Promise<BenchDatabase>;
 }
@@ -31,11 +35,39 @@ export async function openPostgres(): Promise<BenchPostgres> {
   const [row] = await execute(url, "SHOW server_version");
   return {
     version: String(row?.server_version),
+    settings: await readSettings(url),
+    url,
     createDatabase: () => createDatabase(url),
     [Symbol.asyncDispose]: async () => {
       await own?.[Symbol.asyncDispose]();
     },
   };
+}
+
+const settings = [
+  "fsync",
+  "full_page_writes",
+  "synchronous_commit",
+  "wal_sync_method",
+  "shared_buffers",
+  "max_wal_size",
+  "checkpoint_timeout",
+  "max_connections",
+];
+
+async function readSettings(url: string): Promise<Record<string, string>> {
+  const client = new pg.Client({ connectionString: url, options: sessionOptions });
+  await client.connect();
+  try {
+    const shown: [string, string][] = [];
+    for (const name of settings) {
+      const { rows } = await client.query<Record<string, string>>(`SHOW ${name}`);
+      shown.push([name, String(rows[0]?.[name])]);
+    }
+    return Object.fromEntries(shown);
+  } finally {
+    await client.end();
+  }
 }
 
 async function createDatabase(server: string): Promise<BenchDatabase> {

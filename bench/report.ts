@@ -1,5 +1,9 @@
+import type { GoalId } from "./goals.ts";
 import type { Machine } from "./machine.ts";
+import { claimTable, figure, machineText, tableText } from "./report/markdown.ts";
 import { median, percentile, type Samples } from "./samples.ts";
+
+export { figure };
 
 /** What a cell says: text, a figure, or a summary of samples. */
 export type Cell =
@@ -19,10 +23,34 @@ export interface Table {
 
 /** A stated target and what was measured. */
 export interface Claim {
+  /** A name that stays the same from run to run, for programs. Example: `unary.connect.naive` */
+  readonly id?: string;
+  /** The row of the table of goals that it belongs to. */
+  readonly goal?: GoalId;
   readonly what: string;
   readonly measured: number;
   readonly unit: string;
   readonly target: { readonly atMost: number } | { readonly atLeast: number };
+}
+
+/** An axis of a plot. */
+export interface Axis {
+  readonly label: string;
+  readonly scale: "linear" | "log";
+}
+
+/** How something grows: drawn as a plot beside the report. */
+export interface Curve {
+  readonly title: string;
+  /** The row of the table of goals that it belongs to; it counts for `growth` in any case. */
+  readonly goal?: GoalId;
+  readonly x: Axis;
+  readonly y: Axis;
+  /** Points are `[x, y]`, in order of x; on a log axis above 0. */
+  readonly series: readonly {
+    readonly name: string;
+    readonly points: readonly (readonly [number, number])[];
+  }[];
 }
 
 /** Whether the target is met. */
@@ -37,25 +65,27 @@ export class Report {
   readonly command: string;
   readonly startTime = new Date().toISOString();
   readonly tables: Table[] = [];
+  readonly curves: Curve[] = [];
   readonly claims: Claim[] = [];
+  /** What did not come to an end, or whose result was wrong: it has no figures. */
+  readonly failures: { readonly part: string; readonly why: string }[] = [];
 
   constructor(suite: string, machine: Machine, command: string) {
     this.suite = suite;
     this.machine = machine;
     this.command = command;
-    const { cpu, cores, memoryGiB, load, system, node, postgres } = machine;
-    print(
-      `## ${suite}\n`,
-      `\`${command}\`, ${this.startTime.slice(0, 10)}. ${cpu}, ${cores} cores, ${figure(memoryGiB)} GiB, ` +
-        `load ${figure(load)} before the start; ${system}; Node ${node}; PostgreSQL ${postgres}.\n`,
-    );
+    print(`## ${suite}\n`, `${machineText(this)}\n`);
   }
 
   /** Adds a table and prints it. */
   table(table: Table): void {
     this.tables.push(table);
-    print(`### ${table.title}\n`, ...markdown(table), "");
-    if (table.note !== undefined) print(`${table.note}\n`);
+    print(...tableText(table));
+  }
+
+  /** Adds a curve: a plot beside the report, which shows it. */
+  curve(curve: Curve): void {
+    this.curves.push(curve);
   }
 
   /** Adds a claim; they are printed at the end. */
@@ -63,24 +93,18 @@ export class Report {
     this.claims.push(claim);
   }
 
+  /** Says that a part has failed, and why. */
+  fail(part: string, error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.failures.push({ part, why });
+    progress(`${part} failed: ${error instanceof Error ? error.stack : error}`);
+    print(`**${part} failed:** ${why}\n`);
+  }
+
   /** Prints the claims. */
   finish(): void {
-    if (this.claims.length === 0) return;
-    const rows = this.claims.map((claim) => {
-      const { what, measured, unit, target } = claim;
-      const due = "atMost" in target ? `≤ ${figure(target.atMost)}` : `≥ ${figure(target.atLeast)}`;
-      return [what, `${figure(measured)} ${unit}`, due, isMet(claim) ? "meets" : "**misses**"];
-    });
-    print("### Targets\n");
-    print(...markdown({ title: "", columns: ["", "measured", "target", ""], rows }), "");
+    print(...claimTable(this.claims));
   }
-}
-
-/** A number for people: grouped thousands, at least three significant digits. */
-export function figure(value: number): string {
-  if (Number.isInteger(value)) return value.toLocaleString("en-GB");
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
-  return value.toLocaleString("en-GB", { maximumFractionDigits: Math.min(digits, 4) });
 }
 
 /** The median of samples and their range. */
@@ -96,30 +120,6 @@ export function percentiles(samples: Samples): Cell {
 /** Says what is going on, apart from the results. */
 export function progress(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-function markdown({ columns, rows }: Table): string[] {
-  const cells = rows.map((row) => row.map(cellText));
-  const widths = columns.map((column, i) =>
-    Math.max(column.length, 3, ...cells.map((row) => row[i]?.length ?? 0)),
-  );
-  const line = (row: readonly string[]) =>
-    `| ${widths.map((width, i) => pad(row[i] ?? "", width, i)).join(" | ")} |`;
-  const rule = widths.map((width, i) =>
-    i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
-  );
-  return [line(columns), line(rule), ...cells.map(line)];
-}
-
-function cellText(cell: Cell): string {
-  if (typeof cell === "string") return cell;
-  if (typeof cell === "number") return figure(cell);
-  if ("p50" in cell) return `${figure(cell.p50)}, ${figure(cell.p99)}`;
-  return `${figure(cell.median)} (${figure(cell.least)}–${figure(cell.most)})`;
-}
-
-function pad(text: string, width: number, column: number): string {
-  return column === 0 ? text.padEnd(width) : text.padStart(width);
 }
 
 function print(...lines: string[]): void {

@@ -9,6 +9,10 @@ export interface Setting {
   readonly entries: number;
   /** How long to measure what is measured over time. */
   readonly seconds: number;
+  /** How often contestants take turns, after one turn each that warms up and is not counted. */
+  readonly rounds: number;
+  /** Small sizes, for a first look: a suite is to be done in half a minute. */
+  readonly quick: boolean;
   /** Only the parts whose names contain this are wanted. */
   readonly only: string;
 }
@@ -21,12 +25,17 @@ export interface Suite {
   run(setting: Setting): Promise<void>;
 }
 
-/** Runs the wanted parts of a suite, in their order. */
+/** Runs the wanted parts of a suite, in their order; after one that fails the others go on. */
 export async function runParts(
   setting: Setting,
   parts: Readonly<Record<string, (setting: Setting) => Promise<void>>>,
 ): Promise<void> {
   for (const [name, part] of Object.entries(parts)) {
-    if (name.includes(setting.only)) await part(setting);
+    if (!name.includes(setting.only)) continue;
+    try {
+      await part(setting);
+    } catch (error) {
+      setting.report.fail(name, error);
+    }
   }
 }

@@ -53,6 +53,8 @@ export interface Config extends StorageConfig {
   readonly corsOrigins: readonly string[];
   /** Whether `/` serves the dashboard. */
   readonly dashboard: boolean;
+  /** Whether Record and RecordBatch may take the fast lane. */
+  readonly fastLane: boolean;
   readonly prefixes: PrefixRegistry;
   /** Absent in the embedded default without configured credentials: a development secret is made. */
   readonly jwt?: JwtConfig;
@@ -119,6 +121,7 @@ export function loadConfig(env: Variables): Config {
     ...(tls === undefined ? {} : { tls }),
     corsOrigins: e.CORS_ORIGINS,
     dashboard: e.DASHBOARD === "on",
+    fastLane: e.FAST_LANE === "on",
     prefixes,
     ...(keys.length === 0 ? {} : { jwt: { ...jwtDefaults, ...jwtKeys(e) } }),
     jwtDefaults,

@@ -139,6 +139,10 @@ export const environment = z.object({
   STREAM_MAX_AGE_MS: milliseconds
     .default(streamLimits.maxAgeMs)
     .describe("After this age a stream ends and its client resumes."),
+  FAST_LANE: z
+    .enum(["on", "off"])
+    .default("on")
+    .describe("`off` takes every `Record` and `RecordBatch` through connect-node, as other calls."),
   FEED_HINTS: boolean
     .default(true)
     .describe("Tell other replicas of new entries by NOTIFY; without, they poll each second."),

@@ -55,10 +55,31 @@ export const actLimits = {
   waiting: 50,
 } as const;
 
-/** A search under a filter that matches rarely: positions looked at for one page. */
+/** Reading under a filter in stretches: positions of one, and how many are looked at for `last`. */
 export const scanLimits = {
   windowEntries: 20_000,
   windowsPerPage: 5,
+} as const;
+
+/**
+ * A page under a filter. So many of the next positions for each entry that is asked for are looked at
+ * first, which is enough unless it matches rarely. Then it is searched for, and no step of the search is begun
+ * after so long: a window of the indexes, 2,048 positions where none helps, 5,000 over all teams.
+ */
+export const searchLimits = {
+  lookedAtEach: 10,
+  searchMs: 50,
+  acrossTeamsEntries: 5_000,
+} as const;
+
+/**
+ * Searches at a time, so that they leave other readers their sessions; and how many wait, in all and
+ * of one principal.
+ */
+export const searchTurns = {
+  running: 3,
+  waiting: 256,
+  waitingEach: 64,
 } as const;
 
 /** Counting by time. */

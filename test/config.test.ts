@@ -73,6 +73,7 @@ test("every mistake is reported, at once and by name", () => {
     AUTH_CLOCK_TOLERANCE_SECONDS: "-1",
     STREAMS_PER_PRINCIPAL: "0",
     STREAM_MAX_AGE_MS: "1.5",
+    FAST_LANE: "yes",
     FEED_HINTS: "yes",
     ONE_TEAM_PER_TRANSACTION: "1",
     CHECKPOINT_KEY: "PRIVATE+KEY",
@@ -233,6 +234,7 @@ describe("edge values", () => {
     AUTH_CLOCK_TOLERANCE_SECONDS: { good: ["0", "600"], bad: ["601", "-1", ...whole] },
     STREAMS_PER_PRINCIPAL: { good: ["1", "100000"], bad: ["0", "100001", ...whole] },
     STREAM_MAX_AGE_MS: { good: ["1", "2147483647"], bad: ["0", "2147483648", ...whole] },
+    FAST_LANE: { good: ["on", "off"], bad: ["On", "true", "0"] },
     FEED_HINTS: { good: ["true", "false"], bad: ["TRUE", "1", "no"] },
     ONE_TEAM_PER_TRANSACTION: { good: ["true", "false"], bad: ["on", "0"] },
     CHECKPOINT_KEY: {

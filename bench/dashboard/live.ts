@@ -4,27 +4,31 @@ import { promisify } from "node:util";
 import { chromium, type Page } from "playwright-core";
 import { createRecorder } from "../../src/client/recorder/create-recorder.ts";
 import { chromiumLaunch } from "../../test/support/chromium.ts";
-import { adminToken } from "../../test/support/server-process.ts";
 import { entryMaker, newTeamId } from "../recorder/entries.ts";
 import { type Cell, figure, progress } from "../report.ts";
 import { percentile } from "../samples.ts";
 import { startServer } from "../server.ts";
 import type { Setting } from "../suite.ts";
+import { adminToken } from "../token.ts";
 import { countFrames, measureHeld } from "./frames.ts";
 
 const perSecond = 1_000;
 /** How often entries are recorded; a part of a second's each time. */
 const everyMs = 20;
 /** Looks at the page, evenly over the whole time. */
-const looks = 10;
+const fullLooks = 10;
+const quickLooks = 2;
 /** Until the page holds as much as it ever does: the rows, and the last 100,000 entries' keys. */
-const fillSeconds = 120;
+const fullFillSeconds = 120;
+const quickFillSeconds = 5;
 /** What the heap may grow by then: what its samples differ by. */
 const mostGrowthMiB = 4;
 const build = fileURLToPath(new URL("../../src/dashboard/build.ts", import.meta.url));
 
 /** Follows a log that grows fast, in a browser, and measures how that does. */
-export async function measureLive({ postgres, report, seconds }: Setting): Promise<void> {
+export async function measureLive({ postgres, report, seconds, quick }: Setting): Promise<void> {
+  const looks = quick ? quickLooks : fullLooks;
+  const fillSeconds = quick ? quickFillSeconds : fullFillSeconds;
   await promisify(execFile)(process.execPath, [build, "--if-stale"]);
   await using database = await postgres.createDatabase();
   await using server = await startServer(database.url);

@@ -16,14 +16,16 @@ import { extendLogs as extendWithoutTree } from "./extend-without-tree.ts";
 const batchEntries = 200;
 const batches = 100;
 const rounds = 15;
+const quickRounds = 3;
 const targetMicros = 12;
 
 /**
  * Node's CPU time for an entry's salt, digest, leaf, frontier and tiles: the whole append with and
  * without them, and its parts in memory.
  */
-export async function measureAppendCost({ postgres, report }: Setting): Promise<void> {
-  progress(`append: ${rounds} rounds of ${batches} batches of ${batchEntries}, with and without`);
+export async function measureAppendCost({ postgres, report, quick }: Setting): Promise<void> {
+  const turns = quick ? quickRounds : rounds;
+  progress(`append: ${turns} rounds of ${batches} batches of ${batchEntries}, with and without`);
   await using database = await postgres.createDatabase();
   const { write } = database.pools;
   const appendWithoutTree = await importAppendWith(
@@ -40,8 +42,8 @@ export async function measureAppendCost({ postgres, report }: Setting): Promise<
       for (const batch of work) await using(write, batch);
     }
   };
-  const whole = await inTurns(rounds, { with: of(append), without: of(appendWithoutTree) });
-  const parts = await measureParts();
+  const whole = await inTurns(turns, { with: of(append), without: of(appendWithoutTree) });
+  const parts = await measureParts(turns);
   const cost = median(whole.with) - median(whole.without);
   const row = (name: string, samples: Samples) => [name, middle(samples)];
   report.table({
@@ -70,7 +72,7 @@ export async function measureAppendCost({ postgres, report }: Setting): Promise<
   });
 }
 
-function measureParts() {
+function measureParts(turns: number) {
   const team = newTeam();
   const entries = traffic(team)(batchEntries * batches);
   const work = inBatches(entries);
@@ -83,7 +85,7 @@ function measureParts() {
   const frontier = new Frontier(sha256);
   const size = { size: 0n, hashes: [] };
   const measure = (run: () => void) => async () => each(work, await cpuMicros(run));
-  return inTurns(rounds, {
+  return inTurns(turns, {
     all: measure(() => {
       const logs = new Map([[team, { lastRecordTime: undefined, frontier }]]);
       for (const batch of work) extendLogs(batch, logs, new Map(), Date.now());

@@ -1,6 +1,6 @@
 import type { TeamId } from "../../src/ids.ts";
-import { type Entry, hasDetails, type Millis, type NewEntry } from "../../src/log/entry.ts";
 import { addEntries, type CountedTo, countStride } from "../../src/log/counts.ts";
+import { type Entry, hasDetails, type Millis, type NewEntry } from "../../src/log/entry.ts";
 import type { EntriesById } from "../../src/log/extend.ts";
 
 /**

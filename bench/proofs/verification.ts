@@ -10,20 +10,25 @@ import { textLines } from "../../src/client/text-lines.ts";
 import { Verifier } from "../../src/client/verify/verifier.ts";
 import { formatTeamId } from "../../src/ids.ts";
 import { sha256 } from "../../src/log/sha256.ts";
-import { adminToken } from "../../test/support/server-process.ts";
 import type { LogShelf } from "../logs.ts";
 import { figure, middle, progress } from "../report.ts";
 import { cpuMicros, elapsedMillis, inTurns, median, type Samples } from "../samples.ts";
 import { startServer } from "../server.ts";
 import type { Setting } from "../suite.ts";
+import { adminToken } from "../token.ts";
 
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const largestFile = 100_000;
-const rounds = 5;
+const fullRounds = 5;
+const quickRounds = 2;
 const targetRate = 50_000;
 
 /** How many entries of an export are verified in a second of one core. */
-export async function measureVerification({ report }: Setting, shelf: LogShelf): Promise<void> {
+export async function measureVerification(
+  { report, quick }: Setting,
+  shelf: LogShelf,
+): Promise<void> {
+  const rounds = quick ? quickRounds : fullRounds;
   const { database, logs } = await shelf.open();
   const log = logs.findLast(({ size }) => size <= largestFile) ?? logs[0];
   if (log === undefined) throw new Error("there is no log to export");

@@ -6,19 +6,18 @@ import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { NewEntry } from "../../src/client/new-entry.ts";
 import { createRecorder, type RecorderOptions } from "../../src/client/recorder/create-recorder.ts";
-import { adminToken } from "../../test/support/server-process.ts";
 import { type Cell, figure, progress } from "../report.ts";
 import { latencies, percentile, type Samples } from "../samples.ts";
 import { startServer } from "../server.ts";
 import type { Setting } from "../suite.ts";
+import { adminToken } from "../token.ts";
 import { entryMaker } from "./entries.ts";
 import { openInsertByHand } from "./insert-by-hand.ts";
 
-/** Calls a round and pattern. */
-const calls = 10_000;
-const rounds = 4;
+/** Calls a round and pattern, rounds, and inserts by hand. */
+const full = { calls: 10_000, rounds: 4, insertCalls: 2_000 };
+const quickly = { calls: 1_000, rounds: 1, insertCalls: 200 };
 const answerDelayMs = 200;
-const insertCalls = 2_000;
 const targetMicros = 20;
 /** Nobody listens there. */
 const nowhere = "http://127.0.0.1:1";
@@ -35,7 +34,8 @@ type Pattern = keyof typeof patterns;
 type Timed = Map<string, { readonly isRecord: boolean; readonly micros: number[] }>;
 
 /** How long the call to `record` takes, while the server is in one state or another. */
-export async function measureCall({ postgres, report }: Setting): Promise<void> {
+export async function measureCall({ postgres, report, quick }: Setting): Promise<void> {
+  const { calls, rounds, insertCalls } = quick ? quickly : full;
   await using database = await postgres.createDatabase();
   await using server = await startServer(database.url);
   await using cleanup = new AsyncDisposableStack();
@@ -50,20 +50,20 @@ export async function measureCall({ postgres, report }: Setting): Promise<void> 
   const [slowUrl] = (await once(proxy, "message")) as [string];
 
   const roomy = { maxEntries: 2 * calls, maxBytes: 2 ** 30 };
-  const full = { baseUrl: nowhere, maxEntries: calls / 10 };
+  const overfull = { baseUrl: nowhere, maxEntries: calls / 10 };
   const states: Readonly<Record<string, RecorderOptions>> = {
     "server up": { baseUrl: server.url, ...roomy },
     [`every answer ${answerDelayMs} ms late`]: { baseUrl: slowUrl, ...roomy },
     "server down, memory filling": { baseUrl: nowhere, ...roomy },
-    "server down, memory full, dropping": full,
-    "server down, memory full, spilling": { ...full, spillDirectory: directory },
+    "server down, memory full, dropping": overfull,
+    "server down, memory full, spilling": { ...overfull, spillDirectory: directory },
   };
   const timed: Readonly<Record<Pattern, Timed>> = { paced: new Map(), busy: new Map() };
   for (let round = 0; round <= rounds; round++) {
     progress(`call: round ${round} of ${rounds}`);
     for (const pattern of ["paced", "busy"] as const) {
       const time = async (name: string, isRecord: boolean, call: (entry: NewEntry) => void) => {
-        const took = await timeCalls(pattern, call);
+        const took = await timeCalls(pattern, calls, call);
         const known = timed[pattern].get(name)?.micros ?? [];
         // The first is for warming up.
         timed[pattern].set(name, { isRecord, micros: round === 0 ? [] : [...known, ...took] });
@@ -136,7 +136,11 @@ function row(name: string, values: Samples): Cell[] {
  * Times calls, in microseconds. Paced, a few are made each time that the process has slept; busy, one after
  * another.
  */
-async function timeCalls(pattern: Pattern, call: (entry: NewEntry) => void): Promise<number[]> {
+async function timeCalls(
+  pattern: Pattern,
+  calls: number,
+  call: (entry: NewEntry) => void,
+): Promise<number[]> {
   const { callsATurn, pause } = patterns[pattern];
   const make = entryMaker();
   const took: number[] = [];

@@ -2,18 +2,18 @@ import { createAuditClient } from "../../src/client/client.ts";
 import type { NewEntry } from "../../src/client/new-entry.ts";
 import { newEntryMessage } from "../../src/client/new-entry-message.ts";
 import { createRecorder } from "../../src/client/recorder/create-recorder.ts";
-import { adminToken } from "../../test/support/server-process.ts";
 import { figure, middle, progress } from "../report.ts";
 import { concurrently, cpuMicros, elapsedMillis, median } from "../samples.ts";
 import { startServer } from "../server.ts";
 import type { Setting } from "../suite.ts";
+import { adminToken } from "../token.ts";
 import { entryMaker, newTeamId } from "./entries.ts";
 import { openInsertByHand } from "./insert-by-hand.ts";
 
 /** Requests of the program under way at any time. */
 const concurrency = 64;
-const entriesARound = 5_000;
-const rounds = 7;
+const full = { entriesARound: 5_000, rounds: 7 };
+const quickly = { entriesARound: 1_000, rounds: 2 };
 const teams = 8;
 
 interface Round {
@@ -26,7 +26,8 @@ interface Round {
  * Entries a second into a database that has committed them, and what each costs its caller, beside what
  * a program would do without the SDK.
  */
-export async function measureThroughput({ postgres, report }: Setting): Promise<void> {
+export async function measureThroughput({ postgres, report, quick }: Setting): Promise<void> {
+  const { entriesARound, rounds } = quick ? quickly : full;
   await using database = await postgres.createDatabase();
   await using server = await startServer(database.url);
   await using byHand = await openInsertByHand(database);
@@ -42,11 +43,11 @@ export async function measureThroughput({ postgres, report }: Setting): Promise<
   let next = 0;
   const make = () => (makers[next++ % teams] as () => NewEntry)();
   const awaited = (call: (entry: NewEntry) => Promise<unknown>) =>
-    measureRound(() => concurrently(concurrency, entriesARound, () => call(make())));
+    measureRound(entriesARound, () => concurrently(concurrency, entriesARound, () => call(make())));
 
   const ways = {
     "record, then flush": () =>
-      measureRound(async () => {
+      measureRound(entriesARound, async () => {
         for (let i = 0; i < entriesARound; i++) recorder.record(make());
         if (!(await recorder.flush({ timeoutMs: 60_000 }))) throw new Error("not flushed in time");
       }),
@@ -99,10 +100,10 @@ export async function measureThroughput({ postgres, report }: Setting): Promise<
   });
 }
 
-async function measureRound(work: () => Promise<unknown>): Promise<Round> {
+async function measureRound(entries: number, work: () => Promise<unknown>): Promise<Round> {
   let millis = 0;
   const cpu = await cpuMicros(async () => {
     millis = await elapsedMillis(work);
   });
-  return { perSecond: (entriesARound / millis) * 1_000, cpu: cpu / entriesARound };
+  return { perSecond: (entries / millis) * 1_000, cpu: cpu / entries };
 }

@@ -8,7 +8,8 @@ import { cpuMicros, elapsedMillis, inTurns, median, type Samples } from "../samp
 import type { Setting } from "../suite.ts";
 import { traffic } from "../traffic.ts";
 
-const rounds = 15;
+const fullRounds = 15;
+const quickRounds = 2;
 /** Entries in a transaction, and transactions in a round. */
 const sizes = [
   { batchEntries: 200, batches: 60 },
@@ -16,7 +17,8 @@ const sizes = [
 ] as const;
 
 /** What an append costs with and without counts: the whole of it, in this process and by the clock. */
-export async function measureAppendCost({ postgres, report }: Setting): Promise<void> {
+export async function measureAppendCost({ postgres, report, quick }: Setting): Promise<void> {
+  const rounds = quick ? quickRounds : fullRounds;
   await using database = await postgres.createDatabase();
   const without = await importAppendWith(
     "/log/counts.ts",

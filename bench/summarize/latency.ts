@@ -13,7 +13,8 @@ import { elapsedMillis, latencies, percentile, type Samples } from "../samples.t
 import type { Setting } from "../suite.ts";
 import { fillLargeLog, type LargeLog } from "./large-log.ts";
 
-const calls = 200;
+const fullCalls = 200;
+const quickCalls = 40;
 const naiveCalls = 3;
 const targetMillis = 50;
 const day = 86_400_000;
@@ -21,7 +22,13 @@ const day = 86_400_000;
 type Request = MessageInitShape<typeof SummarizeRequestSchema>;
 
 /** How long Summarize takes in a large log, beside a GROUP BY of its entries. */
-export async function measureSummaries({ postgres, report, entries }: Setting): Promise<void> {
+export async function measureSummaries({
+  postgres,
+  report,
+  entries,
+  quick,
+}: Setting): Promise<void> {
+  const calls = quick ? quickCalls : fullCalls;
   await using database = await postgres.createDatabase();
   progress(`summarize: filling a log of ${figure(entries)} entries`);
   const log = await fillLargeLog(database, entries);

@@ -5,8 +5,10 @@ import { type GlobalPosition, placeBefore, placeOf } from "../log/position.ts";
 import { bounded } from "../log/size.ts";
 import { type GlobalWindow, placeWithin, readAcrossTeams } from "../store/entries.ts";
 import { readWatermark } from "../store/heads.ts";
+import type { Delivery } from "./delivery.ts";
 import { nextPageEntries, pageLimits } from "./page-size.ts";
-import type { Delivery, SubscriptionContext } from "./team-subscription.ts";
+import type { SubscriptionContext } from "./team-subscription.ts";
+import { Waiter } from "./waiter.ts";
 
 /** Turns of the loop come no faster, since each reads what is not settled yet once more. */
 const leastPauseMs = 25;
@@ -23,6 +25,7 @@ export async function* followAllTeams(
 ): AsyncGenerator<Delivery<GlobalPosition>> {
   const { hub, db, signal, heartbeatMs, stopAtHead } = context;
   using followed = hub.followAll();
+  using waiter = new Waiter(followed.topic, signal);
   const begun = await readWatermark(db);
   const delivered = new Map<string, Millis>();
   let position = start ?? placeBefore(begun);
@@ -81,7 +84,7 @@ export async function* followAllTeams(
     }
     await pause(signal);
     const patience = heartbeatMs - (performance.now() - silentSince);
-    await followed.topic.wait(Math.max(1, patience), signal, wakes);
+    await waiter.wait(Math.max(1, patience), wakes);
   }
 }
 

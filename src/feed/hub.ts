@@ -56,7 +56,8 @@ export class Hub {
   follow(teamId: TeamId): Followed {
     let topic = this.#topics.get(teamId);
     if (topic === undefined) {
-      topic = new Topic(this.#options.ringEntries ?? streamLimits.ringEntries);
+      const ringEntries = this.#options.ringEntries ?? streamLimits.ringEntries;
+      topic = new Topic(ringEntries, () => this.#makeRoom());
       this.#topics.set(teamId, topic);
     }
     return this.#followed(topic, () => this.#topics.delete(teamId));

@@ -14,17 +14,11 @@ import {
 } from "../store/entries.ts";
 import { type Head, readHead } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
+import type { Delivery } from "./delivery.ts";
 import type { Hub } from "./hub.ts";
 import { nextPageEntries, pageLimits } from "./page-size.ts";
 import type { Topic } from "./topic.ts";
-
-/** A message of a subscription: entries and where it stands then. Without entries: a heartbeat. */
-export interface Delivery<P> {
-  readonly entries: readonly Entry[];
-  /** If asked for: the positions up to here that the filter leaves out, ascending. */
-  readonly withheld?: readonly Leaf[];
-  readonly position: P;
-}
+import { Waiter } from "./waiter.ts";
 
 /** What a subscription runs on, and until when. */
 export interface SubscriptionContext {
@@ -61,6 +55,8 @@ export async function* followTeam(
   let position = await start(head);
   await checkPosition(db, teamId, position, head);
   const end = context.stopAtHead ? head.end.sequence : undefined;
+  const filterKey = passesEverything(context.filter) ? "" : JSON.stringify(context.filter);
+  using waiter = new Waiter(topic, signal);
 
   let { doubts } = topic;
   let pageEntries: number = pageLimits.least;
@@ -72,13 +68,15 @@ export async function* followTeam(
       ({ doubts } = topic);
       await checkPosition(db, teamId, position, await readHead(db, teamId));
     }
-    const read =
-      fromRing(topic, position, context, end) ??
-      (position.sequence < (end ?? topic.size)
-        ? await fromDatabase(context, teamId, position, end ?? topic.size, pageEntries)
-        : { entries: [], position });
-    pageEntries = nextPageEntries(read.entries, pageEntries);
-    const delivery = firstMessage(read);
+    const question = `${position.sequence}${context.withheld ? "+" : ":"}${filterKey}`;
+    const recent = () => fromRing(topic, position, context, end);
+    let delivery = end === undefined ? topic.shared(question, recent) : recent();
+    if (delivery === undefined && position.sequence < (end ?? topic.size)) {
+      const page = await fromDatabase(context, teamId, position, end ?? topic.size, pageEntries);
+      pageEntries = nextPageEntries(page.entries, pageEntries);
+      delivery = firstMessage(page);
+    }
+    delivery ??= { entries: [], position };
     const advanced = delivery.position.sequence > position.sequence;
     const heartbeatDue = performance.now() - silentSince >= heartbeatMs;
     if (delivery.entries.length > 0 || delivery.withheld?.length || heartbeatDue) {
@@ -90,7 +88,7 @@ export async function* followTeam(
     if (end !== undefined && position.sequence >= end) return;
     if (!advanced && position.sequence >= topic.size) {
       const patience = heartbeatMs - (performance.now() - silentSince);
-      await topic.wait(Math.max(1, patience), signal);
+      await waiter.wait(Math.max(1, patience));
     }
   }
 }
@@ -127,6 +125,7 @@ function contradiction(position: Position): AuditError {
   return new AuditError("LOG_CONTRADICTS_CURSOR", message, { metadata: { sequence } });
 }
 
+/** The next message out of the ring, or undefined if the ring does not have what comes next. */
 function fromRing(
   topic: Topic,
   position: Position,
@@ -138,12 +137,12 @@ function fromRing(
   const last = entries?.at(-1);
   if (entries === undefined || last === undefined) return undefined;
   const reached = positionAfter(last);
-  if (passesEverything(filter)) return { entries, position: reached };
-  return {
+  if (passesEverything(filter)) return firstMessage({ entries, position: reached });
+  return firstMessage({
     entries: entries.filter((entry) => matches(filter, entry)),
     ...(withheld ? { withheld: entries.filter((entry) => !matches(filter, entry)) } : {}),
     position: reached,
-  };
+  });
 }
 
 /** A page after a position that is still there, or a stretch of the log without a match. */

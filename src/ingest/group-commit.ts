@@ -55,6 +55,7 @@ export class GroupCommit {
   #failures = 0;
   #pausedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
+  #pumping = false;
   #closed = false;
 
   constructor(options: GroupCommitOptions) {
@@ -84,15 +85,17 @@ export class GroupCommit {
    */
   inOrder(signal: AbortSignal): (entry: NewEntry) => Promise<Entry> {
     const order = new BatchOrder();
-    const notTaken = new Map<TeamId, unknown>();
-    return async (entry) => {
-      if (notTaken.has(entry.teamId)) throw notTaken.get(entry.teamId);
+    const notTaken = new Map<TeamId, Promise<never>>();
+    return (entry) => {
+      const refusal = notTaken.get(entry.teamId);
+      if (refusal !== undefined) return refusal;
       try {
         return this.#enqueue(entry, signal, order);
       } catch (error) {
         // There may be room for a smaller one behind it. Those before it go.
-        notTaken.set(entry.teamId, error);
-        throw error;
+        const refused = Promise.reject<never>(error);
+        notTaken.set(entry.teamId, refused);
+        return refused;
       }
     };
   }
@@ -103,7 +106,13 @@ export class GroupCommit {
     if (refusal !== undefined) throw refusal;
     const answer = this.#queue.add(entry, signal, order);
     // Calls that arrive in one turn of the event loop go together.
-    queueMicrotask(() => this.#pump());
+    if (!this.#pumping) {
+      this.#pumping = true;
+      queueMicrotask(() => {
+        this.#pumping = false;
+        this.#pump();
+      });
+    }
     return answer;
   }
 

@@ -36,6 +36,12 @@ export interface Lane {
   notBefore: number;
 }
 
+/** The calls that end when one signal aborts, and their lanes. */
+interface SignalledCalls {
+  readonly lanes: Map<Call, Lane>;
+  readonly onAbort: () => void;
+}
+
 /** The calls of a transaction, by lane and in their order. */
 export type Batch = readonly { readonly lane: Lane; readonly calls: readonly Call[] }[];
 
@@ -47,12 +53,15 @@ export class Queue {
   readonly #limits: IngestLimits;
   readonly #onChange: (entries: number, bytes: number) => void;
   readonly #lanes = new Map<TeamId, Lane>();
+  /** The calls of each signal: a batch's have one, and it would go through its listeners for each. */
+  readonly #signals = new Map<AbortSignal, SignalledCalls>();
   /** Lanes with calls waiting and none in flight, longest waiting first. */
   #ready: Lane[] = [];
   #entries = 0;
   #bytes = 0;
   #refusal: Error | undefined;
   #onEmpty: (() => void) | undefined;
+  #changed = false;
 
   constructor(limits: IngestLimits, onChange: (entries: number, bytes: number) => void) {
     this.#limits = limits;
@@ -70,19 +79,18 @@ export class Queue {
     const lane = this.#lanes.get(entry.teamId) ?? emptyLane(entry.teamId);
     this.#requireRoom(lane, entry);
     const { promise, resolve, reject } = Promise.withResolvers<Entry>();
-    const onAbort = () => this.#abandon(lane, call);
     const call: Call = {
       entry,
       signal,
       order,
       settle: (outcome) => {
-        signal.removeEventListener("abort", onAbort);
+        this.#unlisten(call);
         this.#count(lane, entry, -1);
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome);
       },
     };
-    signal.addEventListener("abort", onAbort, { once: true });
+    this.#listen(call, lane);
     this.#lanes.set(lane.teamId, lane);
     this.#count(lane, entry, 1);
     if (lane.waiting.push(call) === 1 && !lane.inFlight) this.#ready.push(lane);
@@ -188,6 +196,28 @@ export class Queue {
     });
   }
 
+  #listen(call: Call, lane: Lane): void {
+    const known = this.#signals.get(call.signal);
+    if (known !== undefined) {
+      known.lanes.set(call, lane);
+      return;
+    }
+    const lanes = new Map([[call, lane]]);
+    const onAbort = () => {
+      for (const [waiting, of] of lanes) this.#abandon(of, waiting);
+    };
+    this.#signals.set(call.signal, { lanes, onAbort });
+    call.signal.addEventListener("abort", onAbort, { once: true });
+  }
+
+  #unlisten(call: Call): void {
+    const calls = this.#signals.get(call.signal);
+    calls?.lanes.delete(call);
+    if (calls?.lanes.size !== 0) return;
+    call.signal.removeEventListener("abort", calls.onAbort);
+    this.#signals.delete(call.signal);
+  }
+
   #abandon(lane: Lane, call: Call): void {
     const index = lane.waiting.indexOf(call);
     // In a transaction: it is recorded, though nobody waits for the answer.
@@ -202,9 +232,19 @@ export class Queue {
     lane.bytes += sign * entry.bytes;
     this.#entries += sign;
     this.#bytes += sign * entry.bytes;
-    this.#onChange(this.#entries, this.#bytes);
+    this.#tell();
     this.#forget(lane);
     if (this.#entries === 0) this.#onEmpty?.();
+  }
+
+  /** Once for all that comes or goes in one turn of the event loop. */
+  #tell(): void {
+    if (this.#changed) return;
+    this.#changed = true;
+    queueMicrotask(() => {
+      this.#changed = false;
+      this.#onChange(this.#entries, this.#bytes);
+    });
   }
 
   #forget(lane: Lane): void {

@@ -18,6 +18,8 @@ export function sameContent(entry: NewEntry, recorded: Entry): boolean {
     entry.status === recorded.status &&
     entry.occurTime === recorded.occurTime &&
     (recorded.detailsState === "erased" ||
+      // What was appended just now has the very details that were sent.
+      recorded.details === entry.details ||
       comparable(entry.details, entry) === comparable(recorded.details, entry))
   );
 }

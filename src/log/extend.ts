@@ -87,14 +87,18 @@ function record(
   detailsSalt: Uint8Array,
 ): Entry {
   const digest = detailsDigest(sha256, detailsSalt, entry.details);
-  const leaf = { ...entry, recordTime, detailsDigest: digest };
-  return {
-    ...leaf,
+  const recorded = {
+    ...entry,
+    recordTime,
+    detailsDigest: digest,
     sequence,
-    detailsState: hasDetails(entry.details) ? "present" : "none",
+    detailsState: hasDetails(entry.details) ? ("present" as const) : ("none" as const),
     detailsSalt,
-    leafHash: leafHash(sha256, leaf),
+    // In place below: one copy of the entry is enough.
+    leafHash: digest,
   };
+  recorded.leafHash = leafHash(sha256, recorded);
+  return recorded;
 }
 
 /** The log's frontier from the hashes that its head stores, 32 bytes each. */

@@ -48,7 +48,10 @@ export const everything: Filter = { include: noConditions, exclude: noConditions
 type ValueField = Exclude<keyof Conditions, "recordTime" | "occurTime">;
 type TimeField = "recordTime" | "occurTime";
 
-/** One row a field: where its value is in an entry and in `audit_logs`. */
+/**
+ * One row a field: where its value is in an entry and in `audit_logs`. Each is in an index
+ * (migrations/0005).
+ */
 const valueFields: Record<ValueField, { column: string; of: (e: Entry) => string | undefined }> = {
   resourceTypes: { column: "resource_type", of: (e) => e.resource?.type },
   resourceIds: { column: "resource_id", of: (e) => e.resource?.id },
@@ -86,6 +89,17 @@ export function passesEverything(filter: Filter): boolean {
     countValues(filter.include) === 0 &&
     countValues(filter.exclude) === 0
   );
+}
+
+/**
+ * The indexes for filters divide a log into windows of so many positions, as a power of two: their
+ * keys are team, window, value. Part of the indexes' definition (migrations/0005).
+ */
+export const indexWindowBits = 14;
+
+/** Whether the filter wants certain values of a field, so that an index helps to find them. */
+export function hasIndex({ include, visible }: Filter): boolean {
+  return visible !== undefined || valueFieldNames.some((name) => include[name].length > 0);
 }
 
 /** The filter as a predicate; the same as {@link filterSql}, which a property test holds. */

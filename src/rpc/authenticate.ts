@@ -36,29 +36,55 @@ export function secretHash(secret: string): Buffer {
   return hash("sha256", secret, "buffer");
 }
 
-/**
- * The gate that authenticates every call before its body is read, so that no handler can forget
- * it and no stranger can send megabytes: a JWT or an API key as bearer token, or an API key as
- * `X-API-Key`.
- */
-export function authenticate(
-  options: AuthenticateOptions,
-): (context: HandlerContext) => Promise<void> {
+/** Tells who is calling. */
+export interface Authentication {
+  /**
+   * The gate that authenticates every call before its body is read, so that no handler can forget
+   * it and no stranger can send megabytes: a JWT or an API key as bearer token, or an API key as
+   * `X-API-Key`.
+   */
+  gate(context: HandlerContext): Promise<void>;
+  /**
+   * Who calls with these headers (null: not sent), if their credential was verified before and is
+   * still believed. Undefined for everybody else, whose call is the gate's to judge.
+   */
+  remembered(authorization: string | null, apiKey: string | null): Authenticated | undefined;
+}
+
+/** One kind of credential. */
+interface Authenticator {
+  authenticate(credential: string): Promise<Authenticated>;
+  remembered(credential: string): Authenticated | undefined;
+}
+
+/** Makes the gate, and what remembers whom it has let in. */
+export function authenticate(options: AuthenticateOptions): Authentication {
   const apiKeys = apiKeyAuthenticator(options);
   const jwts = jwtAuthenticator(options.verifyJwt);
-  return async (context) => {
-    if (options.publicServices.includes(context.service.typeName)) return;
-    const credential = readCredential(context.requestHeader);
-    const authenticated = credential.startsWith(apiKeyPrefix)
-      ? await apiKeys(credential)
-      : await jwts(credential);
-    context.values.set(authenticatedKey, authenticated);
+  const kindOf = (credential: string) => (credential.startsWith(apiKeyPrefix) ? apiKeys : jwts);
+  return {
+    gate: async (context) => {
+      if (options.publicServices.includes(context.service.typeName)) return;
+      const { requestHeader, values } = context;
+      const credential = readCredential(
+        requestHeader.get("authorization"),
+        requestHeader.get("x-api-key"),
+      );
+      values.set(authenticatedKey, await kindOf(credential).authenticate(credential));
+    },
+    remembered: (authorization, apiKey) => {
+      try {
+        const credential = readCredential(authorization, apiKey);
+        return kindOf(credential).remembered(credential);
+      } catch (error) {
+        if (error instanceof AuditError) return undefined;
+        throw error;
+      }
+    },
   };
 }
 
-function readCredential(header: Headers): string {
-  const bearer = header.get("authorization");
-  const apiKey = header.get("x-api-key");
+function readCredential(bearer: string | null, apiKey: string | null): string {
   if (bearer !== null && apiKey !== null) {
     throw new AuditError("CREDENTIAL_INVALID", "send one credential, not two");
   }
@@ -74,74 +100,96 @@ function readCredential(header: Headers): string {
   return token;
 }
 
-function jwtAuthenticator(verify: JwtVerifier): (token: string) => Promise<Authenticated> {
-  const verified = new ExpiringCache<Principal>(cachedCredentials, jwtCacheMs);
-  return async (token) => {
-    const key = hash("sha256", token, "base64");
-    let principal = verified.get(key);
-    if (principal === undefined) {
-      principal = await verify(token);
-      verified.set(key, principal);
-    }
-    requireNotExpired(principal);
-    return { principal, recheck: async () => requireNotExpired(principal) };
+function jwtAuthenticator(verify: JwtVerifier): Authenticator {
+  const verified = new ExpiringCache<Authenticated>(cachedCredentials, jwtCacheMs);
+  const remembered = (token: string) => {
+    const known = verified.get(hash("sha256", token, "base64"));
+    if (known !== undefined) requireNotExpired(known.principal);
+    return known;
+  };
+  return {
+    remembered,
+    authenticate: async (token) => {
+      const known = remembered(token);
+      if (known !== undefined) return known;
+      const principal = await verify(token);
+      const authenticated = { principal, recheck: async () => requireNotExpired(principal) };
+      verified.set(hash("sha256", token, "base64"), authenticated);
+      requireNotExpired(principal);
+      return authenticated;
+    },
   };
 }
 
-function apiKeyAuthenticator({
-  db,
-  logger,
-  apiKeyCacheMs,
-}: AuthenticateOptions): (secret: string) => Promise<Authenticated> {
-  const known = new ExpiringCache<ApiKey>(cachedCredentials, apiKeyCacheMs);
+function apiKeyAuthenticator({ db, logger, apiKeyCacheMs }: AuthenticateOptions): Authenticator {
+  const known = new ExpiringCache<KnownKey>(cachedCredentials, apiKeyCacheMs);
   const unknown = new ExpiringCache<true>(cachedUnknown, apiKeyCacheMs);
   const touched = new ExpiringCache<true>(cachedCredentials, touchEveryMs);
 
-  const find = async (secret: string): Promise<ApiKey> => {
-    if (!apiKeyPattern.test(secret)) {
-      throw new AuditError("CREDENTIAL_INVALID", "the API key is malformed");
+  const find = async (digest: Buffer): Promise<KnownKey> => {
+    const cacheKey = digest.toString("base64");
+    let found = known.get(cacheKey);
+    if (found === undefined && unknown.get(cacheKey) === undefined) {
+      const key = await findKey(db, digest);
+      if (key === undefined) unknown.set(cacheKey, true);
+      else {
+        const recheck = async () => requireUsable((await find(digest)).key);
+        found = { key, authenticated: { principal: keyPrincipal(key), recheck } };
+        known.set(cacheKey, found);
+      }
     }
-    const digest = secretHash(secret);
-    const id = digest.toString("base64");
-    let key = known.get(id);
-    if (key === undefined && unknown.get(id) === undefined) {
-      key = await findKey(db, digest);
-      if (key === undefined) unknown.set(id, true);
-      else known.set(id, key);
-    }
-    if (key === undefined) throw new AuditError("CREDENTIAL_INVALID", "the API key is unknown");
-    if (key.revokeTime !== undefined) {
-      throw new AuditError("CREDENTIAL_REVOKED", "the API key was revoked");
-    }
-    if (key.expireTime !== undefined && key.expireTime <= Date.now()) {
-      throw new AuditError("CREDENTIAL_EXPIRED", "the API key has expired");
-    }
-    return key;
+    if (found === undefined) throw new AuditError("CREDENTIAL_INVALID", "the API key is unknown");
+    return found;
   };
-
-  return async (secret) => {
-    const key = await find(secret);
+  const use = ({ key, authenticated }: KnownKey): Authenticated => {
+    requireUsable(key);
     if (touched.get(key.id) === undefined) {
       touched.set(key.id, true);
       touchKey(db, key.teamId, key.id).catch((error: unknown) => {
         logger.warn({ err: error }, "the last use of an API key was not noted");
       });
     }
-    const principal: Principal = {
-      kind: "api_key",
-      id: formatApiKeyId(key.id),
-      name: key.name,
-      teamId: key.teamId,
-      grants: key.grants,
-      ...(key.expireTime === undefined ? {} : { expiresAt: key.expireTime }),
-    };
-    return {
-      principal,
-      recheck: async () => {
-        await find(secret);
-      },
-    };
+    return authenticated;
   };
+
+  return {
+    remembered: (secret) => {
+      const found = known.get(secretHash(secret).toString("base64"));
+      return found && use(found);
+    },
+    authenticate: async (secret) => {
+      if (!apiKeyPattern.test(secret)) {
+        throw new AuditError("CREDENTIAL_INVALID", "the API key is malformed");
+      }
+      return use(await find(secretHash(secret)));
+    },
+  };
+}
+
+/** An API key that was found, and what it makes of a caller. */
+interface KnownKey {
+  readonly key: ApiKey;
+  readonly authenticated: Authenticated;
+}
+
+function keyPrincipal(key: ApiKey): Principal {
+  return {
+    kind: "api_key",
+    id: formatApiKeyId(key.id),
+    name: key.name,
+    teamId: key.teamId,
+    grants: key.grants,
+    ...(key.expireTime === undefined ? {} : { expiresAt: key.expireTime }),
+  };
+}
+
+function requireUsable(key: ApiKey): void {
+  if (key.revokeTime !== undefined) {
+    throw new AuditError("CREDENTIAL_REVOKED", "the API key was revoked");
+  }
+  if (key.expireTime !== undefined && key.expireTime <= Date.now()) {
+    throw new AuditError("CREDENTIAL_EXPIRED", "the API key has expired");
+  }
 }
 
 function requireNotExpired(principal: Principal): void {

@@ -1,5 +1,5 @@
 import { platformTeamId } from "../ids.ts";
-import { responseLimits, scanLimits } from "../limits.ts";
+import { responseLimits, searchLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { passesEverything } from "../log/filter.ts";
 import { placeBefore, placeOf } from "../log/position.ts";
@@ -16,7 +16,7 @@ import {
   encodeGlobalPageToken,
   invalidPageToken,
 } from "./page-token.ts";
-import type { Principal } from "./principal.ts";
+import { type Principal, principalKey } from "./principal.ts";
 import type { Services } from "./services.ts";
 
 /** How long after it began a list of all teams may go on; then it must be begun, and recorded, anew. */
@@ -47,11 +47,15 @@ export async function listAllTeams(
     before: order === "oldest_first" ? settled : undefined,
   };
   let more = true;
-  const windows = passesEverything(filter) ? 1 : scanLimits.windowsPerPage;
-  for (let n = 0; n < windows && more && found.length < query.limit; n++) {
-    const through = passesEverything(filter)
-      ? undefined
-      : await placeWithin(db, window, order, scanLimits.windowEntries);
+  const searches = !passesEverything(filter);
+  using _turn = searches ? await services.searchTurns.take(principalKey(principal)) : undefined;
+  const start = performance.now();
+  const isInTime = () => searches && performance.now() - start < searchLimits.searchMs;
+  do {
+    signal.throwIfAborted();
+    const through = searches
+      ? await placeWithin(db, window, order, searchLimits.acrossTeamsEntries)
+      : undefined;
     const limit = query.limit - found.length;
     const entries = await readAcrossTeams(db, { ...window, through }, filter, order, limit);
     found.push(...entries);
@@ -60,7 +64,7 @@ export async function listAllTeams(
       window = { ...window, beyond: placeOf(last) };
     else if (through !== undefined) window = { ...window, beyond: through };
     else more = false;
-  }
+  } while (more && found.length < query.limit && isInTime());
   const entries = bounded(found, responseLimits.pageBytes);
   const last = entries.at(-1);
   const place = last && placeOf(last);

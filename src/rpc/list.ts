@@ -2,21 +2,22 @@ import type { HandlerContext } from "@connectrpc/connect";
 import type { ListRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField } from "../errors.ts";
 import type { TeamId } from "../ids.ts";
-import { responseLimits, scanLimits } from "../limits.ts";
-import { type Entry, scopes } from "../log/entry.ts";
+import { responseLimits, searchLimits } from "../limits.ts";
+import { scopes } from "../log/entry.ts";
 import { type Filter, passesEverything } from "../log/filter.ts";
 import { bounded } from "../log/size.ts";
-import { type Order, readWindow, type Window } from "../store/entries.ts";
+import { type Order, readEntriesAt, readWindow, type Window } from "../store/entries.ts";
 import { readHead, sequenceAt } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
+import { search } from "../store/search.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
-import { encodeEntry } from "./codec.ts";
 import { decodeCursor, encodeCursor } from "./cursor.ts";
 import { decodeFilter } from "./filter-codec.ts";
 import { listAllTeams } from "./list-all-teams.ts";
 import { decodeQuery, type Page, type Query } from "./list-query.ts";
+import { listResponse } from "./list-response.ts";
 import { decodePageToken, decodeTokenCursor, encodePageToken } from "./page-token.ts";
-import { authenticatedKey } from "./principal.ts";
+import { authenticatedKey, type Principal, principalKey } from "./principal.ts";
 import type { Services } from "./services.ts";
 
 /** Reads a page of entries. */
@@ -32,14 +33,22 @@ export function list(services: Services) {
     } else {
       const teamId = requestedTeam(principal, request.teamId);
       const filter = decodeFilter(request.filter, readableScopes(principal, teamId));
-      page = await listTeam(services.db, teamId, decodeQuery(request, filter, teamId));
+      const query = decodeQuery(request, filter, teamId);
+      page = await listTeam(services, principal, teamId, query, context.signal);
     }
-    return { ...page, entries: page.entries.map(encodeEntry) };
+    return listResponse(page, context.responseHeader);
   };
 }
 
-async function listTeam(db: Queryable, teamId: TeamId, query: Query): Promise<Page> {
-  const { filter, order, digest } = query;
+async function listTeam(
+  services: Services,
+  principal: Principal,
+  teamId: TeamId,
+  query: Query,
+  signal: AbortSignal,
+): Promise<Page> {
+  const { db, searchTurns } = services;
+  const { filter, order, limit, digest } = query;
   const next = query.pageToken === "" ? undefined : decodePageToken(query.pageToken, digest);
   const head = await readHead(db, teamId);
   const cursor = next?.cursor ?? encodeCursor(teamId, head.end);
@@ -48,34 +57,30 @@ async function listTeam(db: Queryable, teamId: TeamId, query: Query): Promise<Pa
     next === undefined ? head.end : decodeTokenCursor(() => decodeCursor(next.cursor, teamId));
 
   const bounds = await timeBounds(db, teamId, filter);
-  let { from, to } = {
-    from: max(head.firstSequence, bounds.from ?? 1n),
-    to: min(end.sequence, bounds.to ?? end.sequence),
-  };
-  if (next !== undefined) {
-    if (order === "newest_first") to = min(to, next.at);
-    else from = max(from, next.at);
-  }
+  const from = max(head.firstSequence, bounds.from ?? 1n);
+  const to = min(end.sequence, bounds.to ?? end.sequence);
+  const wanted = next === undefined ? { from, to } : goOn({ from, to }, next.at, order);
 
-  const found: Entry[] = [];
-  const windows = passesEverything(filter) ? 1 : scanLimits.windowsPerPage;
-  for (let n = 0; n < windows && from <= to && found.length < query.limit; n++) {
-    const window = passesEverything(filter) ? { from, to } : firstStretch({ from, to }, order);
-    const limit = query.limit - found.length;
-    const entries = await readWindow(db, teamId, window, filter, order, limit);
-    found.push(...entries);
-    const last = entries.length === limit ? entries.at(-1)?.sequence : undefined;
-    if (order === "newest_first") to = (last ?? window.from) - 1n;
-    else from = (last ?? window.to) + 1n;
+  const looked = passesEverything(filter) ? wanted : nearest(wanted, order, limit);
+  const found = await readWindow(db, teamId, looked, filter, order, limit);
+  const last = found.length === limit ? found.at(-1) : undefined;
+  let rest = behind(wanted, last?.sequence ?? farEnd(looked, order), order);
+  if (last === undefined && rest.from <= rest.to) {
+    using _turn = await searchTurns.take(principalKey(principal));
+    signal.throwIfAborted();
+    const { searchMs } = searchLimits;
+    const limits = { limit: limit - found.length, searchMs };
+    const more = await search(db, teamId, rest, filter, order, limits);
+    found.push(...(await readEntriesAt(db, teamId, more.sequences, order)));
+    rest = more.rest;
   }
   const entries = bounded(found, responseLimits.pageBytes);
-  const last = entries.at(-1);
-  if (last !== undefined && entries.length < found.length) {
-    if (order === "newest_first") to = last.sequence - 1n;
-    else from = last.sequence + 1n;
+  const shown = entries.at(-1);
+  if (shown !== undefined && entries.length < found.length) {
+    rest = behind(wanted, shown.sequence, order);
   }
-  const at = order === "newest_first" ? to : from;
-  const nextPageToken = from <= to ? encodePageToken(digest, { at, cursor }) : "";
+  const at = order === "newest_first" ? rest.to : rest.from;
+  const nextPageToken = rest.from <= rest.to ? encodePageToken(digest, { at, cursor }) : "";
   return { entries, nextPageToken, cursor };
 }
 
@@ -96,12 +101,26 @@ async function timeBounds(
   };
 }
 
-/** The part of a window that is searched first. */
-function firstStretch({ from, to }: Window, order: Order): Window {
-  const length = BigInt(scanLimits.windowEntries);
+/** The part of a window in which a page is full unless the filter matches rarely. */
+function nearest({ from, to }: Window, order: Order, limit: number): Window {
+  const length = BigInt(limit * searchLimits.lookedAtEach);
   return order === "newest_first"
     ? { from: max(from, to - length + 1n), to }
     : { from, to: min(to, from + length - 1n) };
+}
+
+/** What of a window comes at a position or later in the order of reading. */
+function goOn({ from, to }: Window, at: bigint, order: Order): Window {
+  return order === "newest_first" ? { from, to: min(to, at) } : { from: max(from, at), to };
+}
+
+/** What of a window comes after a position. */
+function behind(window: Window, sequence: bigint, order: Order): Window {
+  return goOn(window, order === "newest_first" ? sequence - 1n : sequence + 1n, order);
+}
+
+function farEnd({ from, to }: Window, order: Order): bigint {
+  return order === "newest_first" ? from : to;
 }
 
 function min(a: bigint, b: bigint): bigint {

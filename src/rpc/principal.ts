@@ -1,4 +1,4 @@
-import { createContextKey } from "@connectrpc/connect";
+import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { TeamId } from "../ids.ts";
 import type { Millis } from "../log/entry.ts";
 import type { Grant } from "../store/keys.ts";
@@ -49,6 +49,12 @@ const unset: Authenticated = {
   },
   recheck: () => Promise.reject(new Error("there is no credential to check")),
 };
+
+/** What a unary handler needs of its call: who is calling, and when nobody waits any more. */
+export interface CallContext {
+  readonly values: Pick<HandlerContext["values"], "get">;
+  readonly signal: AbortSignal;
+}
 
 /** The authenticated caller, for handlers. Reading it before authentication throws. */
 export const authenticatedKey = createContextKey<Authenticated>(unset, {

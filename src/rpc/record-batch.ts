@@ -1,6 +1,5 @@
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { HandlerContext } from "@connectrpc/connect";
 import {
   type RecordBatchRequest,
   type RecordError,
@@ -12,42 +11,63 @@ import { AuditError, invalidField, toAuditError } from "../errors.ts";
 import { formatEntryId, formatTeamId } from "../ids.ts";
 import { requestLimits, responseLimits } from "../limits.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
-import { decodeEntry, encodeEntry } from "./codec.ts";
-import { authenticatedKey, type Principal } from "./principal.ts";
+import { decodeEntry, type EntryContext, encodeEntry } from "./codec.ts";
+import { authenticatedKey, type CallContext } from "./principal.ts";
+import type { Outcome } from "./record-wire.ts";
 import type { Services } from "./services.ts";
 
-/** Records many entries. Each succeeds or fails alone, but none overtakes one that is put off. */
+/** What became of a batch, and how it is to be told. */
+export interface RecordedBatch {
+  readonly outcomes: readonly Outcome[];
+  readonly acknowledgeOnly: boolean;
+}
+
+/**
+ * Records many entries. Each succeeds or fails alone, but none overtakes one that is put off. What it
+ * answers, {@link recordBatchResponse} encodes.
+ */
 export function recordBatch(services: Services) {
-  return async (request: RecordBatchRequest, context: HandlerContext) => {
+  const { logger, prefixes, makeId } = services;
+  return async (request: RecordBatchRequest, context: CallContext): Promise<RecordedBatch> => {
     const { principal } = context.values.get(authenticatedKey);
     const { length } = request.entries;
     if (length === 0 || length > requestLimits.batchEntries) {
       throw invalidField("entries", `must be 1 to ${requestLimits.batchEntries} entries`);
     }
-    const decoded = request.entries.map((entry) => decodeOne(services, principal, entry));
+    const entryContext = { principal, prefixes, makeId };
+    const decoded = request.entries.map((entry) => decodeOne(entry, entryContext));
     const bytes = decoded.reduce((sum, entry) => sum + ("bytes" in entry ? entry.bytes : 0), 0);
     if (bytes > responseLimits.pageBytes) {
       const limit = `${responseLimits.pageBytes} bytes together`;
       throw invalidField("entries", `must be at most ${limit}, as they are answered`);
     }
     // All are queued in one turn of the event loop, so that they keep their order.
-    const encode = request.acknowledgeOnly ? acknowledge : encodeEntry;
     const record = services.recordInOrder(context.signal);
-    const results = decoded.map((entry) =>
-      recordOne({ record, logger: services.logger }, entry, encode, context.signal),
-    );
-    return { results: await Promise.all(results) };
+    const outcomes = decoded.map((entry) => recordOne({ record, logger }, entry, context.signal));
+    return {
+      outcomes: await Promise.all(outcomes),
+      acknowledgeOnly: request.acknowledgeOnly,
+    };
+  };
+}
+
+/** A RecordBatchResponse. */
+export function recordBatchResponse({ outcomes, acknowledgeOnly }: RecordedBatch) {
+  const encode = acknowledgeOnly ? acknowledge : encodeEntry;
+  return {
+    results: outcomes.map((outcome) => ({
+      outcome:
+        outcome.case === "entry"
+          ? { case: "entry" as const, value: encode(outcome.value) }
+          : outcome,
+    })),
   };
 }
 
 /** An entry to record, or what is wrong with it. */
-function decodeOne(
-  services: Services,
-  principal: Principal,
-  message: AuditEntry,
-): NewEntry | AuditError {
+function decodeOne(message: AuditEntry, context: EntryContext): NewEntry | AuditError {
   try {
-    return decodeEntry(message, "", { principal, ...services });
+    return decodeEntry(message, "", context);
   } catch (error) {
     if (error instanceof AuditError) return error;
     throw error;
@@ -57,20 +77,18 @@ function decodeOne(
 async function recordOne(
   { record, logger }: Pick<Services, "logger"> & { record: ReturnType<Services["recordInOrder"]> },
   entry: NewEntry | AuditError,
-  encode: (recorded: Entry) => MessageInitShape<typeof AuditEntrySchema>,
   signal: AbortSignal,
-) {
+): Promise<Outcome> {
   try {
     if (entry instanceof AuditError) throw entry;
-    const recorded = await record(entry);
-    return { outcome: { case: "entry", value: encode(recorded) } } as const;
+    return { case: "entry", value: await record(entry) };
   } catch (error) {
     // The call has ended, and with it whoever would hear of one entry.
     if (signal.aborted) throw error;
     const failure = toAuditError(error, (unknown) => {
       logger.error({ err: unknown }, "an entry of a batch could not be recorded");
     });
-    return { outcome: { case: "error", value: encodeError(failure) } } as const;
+    return { case: "error", value: encodeError(failure) };
   }
 }
 

@@ -1,5 +1,5 @@
-import type { HandlerContext } from "@connectrpc/connect";
-import type { RecordRequest } from "../../gen/audit/v1/audit_service_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import { EntryProofSchema, type RecordRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField } from "../errors.ts";
 import type { Entry } from "../log/entry.ts";
 import { positionAfter } from "../log/position.ts";
@@ -12,24 +12,31 @@ import type { Queryable } from "../store/pool.ts";
 import { decodeEntry, encodeEntry } from "./codec.ts";
 import { encodeCursor } from "./cursor.ts";
 import { requireNotary } from "./get-checkpoint.ts";
-import { authenticatedKey } from "./principal.ts";
+import { authenticatedKey, type CallContext } from "./principal.ts";
+import type { Recorded } from "./record-wire.ts";
 import type { Services } from "./services.ts";
 
-/** Records one entry, and proves it if asked to. */
+/** Records one entry, and proves it if asked to. What it answers, {@link recordResponse} encodes. */
 export function record(services: Services) {
-  return async (request: RecordRequest, context: HandlerContext) => {
+  const { prefixes, makeId } = services;
+  return async (request: RecordRequest, context: CallContext): Promise<Recorded> => {
     const { principal } = context.values.get(authenticatedKey);
     if (request.entry === undefined) throw invalidField("entry", "is required");
-    const entry = decodeEntry(request.entry, "entry", { principal, ...services });
+    const entry = decodeEntry(request.entry, "entry", { principal, prefixes, makeId });
     // Before anything is recorded: without a notary the call must have no effect.
     const notary = request.withProof ? requireNotary(services) : undefined;
     const recorded = await services.record(entry, context.signal);
     return {
-      entry: encodeEntry(recorded),
+      entry: recorded,
       cursor: encodeCursor(recorded.teamId, positionAfter(recorded)),
       ...(notary && { proof: await prove(services.db, notary, recorded, context.signal) }),
     };
   };
+}
+
+/** A RecordResponse. */
+export function recordResponse({ entry, cursor, proof }: Recorded) {
+  return { entry: encodeEntry(entry), cursor, ...(proof && { proof }) };
 }
 
 /** Proves a committed entry by a checkpoint that covers it, which many calls may share. */
@@ -50,5 +57,9 @@ async function inclusion(db: Queryable, entry: Entry, { size, root, note }: Sign
   const leafIndex = entry.sequence - 1n;
   const hashes = await inclusionHashes(db, entry.teamId, leafIndex, size);
   verifyInclusion(sha256, entry.leafHash, { leafIndex, treeSize: size, hashes }, root);
-  return { checkpoint: note, leafIndex, hashes: hashes as Uint8Array<ArrayBuffer>[] };
+  return create(EntryProofSchema, {
+    checkpoint: note,
+    leafIndex,
+    hashes: hashes as Uint8Array<ArrayBuffer>[],
+  });
 }

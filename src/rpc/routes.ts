@@ -13,8 +13,8 @@ import { getInclusionProof } from "./get-inclusion-proof.ts";
 import { list } from "./list.ts";
 import { listApiKeys } from "./list-api-keys.ts";
 import { listLogs } from "./list-logs.ts";
-import { record } from "./record.ts";
-import { recordBatch } from "./record-batch.ts";
+import { record, recordResponse } from "./record.ts";
+import { recordBatch, recordBatchResponse } from "./record-batch.ts";
 import { revokeApiKey } from "./revoke-api-key.ts";
 import type { Services } from "./services.ts";
 import { stream } from "./stream.ts";
@@ -23,12 +23,24 @@ import { summarize } from "./summarize.ts";
 /** The services of the API, by which they are listed in health and reflection. */
 export const apiServices = [AuditService, KeyService, ProofService, AccessService] as const;
 
+/** The handlers that are called in more ways than one. */
+export type RecordHandlers = ReturnType<typeof recordHandlers>;
+
+/** The handlers of Record and RecordBatch, which answer what only then is put on the wire. */
+export function recordHandlers(services: Services) {
+  return { record: record(services), recordBatch: recordBatch(services) };
+}
+
 /** Every RPC of the API, one line each. */
-export function apiRoutes(services: Services): (router: ConnectRouter) => void {
+export function apiRoutes(
+  services: Services,
+  handlers: RecordHandlers,
+): (router: ConnectRouter) => void {
   return (router) => {
     router.service(AuditService, {
-      record: record(services),
-      recordBatch: recordBatch(services),
+      record: async (request, context) => recordResponse(await handlers.record(request, context)),
+      recordBatch: async (request, context) =>
+        recordBatchResponse(await handlers.recordBatch(request, context)),
       get: get(services),
       list: list(services),
       stream: stream(services),

@@ -5,6 +5,7 @@ import type { Entry, NewEntry } from "../log/entry.ts";
 import type { Notary } from "../proof/notary.ts";
 import type { AppendOptions } from "../store/append.ts";
 import type { Queryable } from "../store/pool.ts";
+import type { Turns } from "../store/turns.ts";
 import type { StreamCounter } from "./stream-counter.ts";
 import type { SummaryTurns } from "./summary-turns.ts";
 
@@ -29,6 +30,8 @@ export interface Services {
   readonly makeId: () => EntryId;
   readonly streams: StreamCounter;
   readonly summaryTurns: SummaryTurns;
+  /** For lists under a filter that matches rarely. */
+  readonly searchTurns: Turns;
   readonly streamMaxAgeMs: number;
   readonly heartbeatMs: number;
   /** How often a stream's credential is looked at again. */

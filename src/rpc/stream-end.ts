@@ -19,16 +19,12 @@ export function endOf(
   services.shutdown.addEventListener("abort", onShutdown, { once: true });
   if (client.aborted) onClient();
   if (services.shutdown.aborted) onShutdown();
-  const age = setTimeout(() => {
-    ending.abort(new AuditError("STREAM_TOO_OLD", "the stream has reached its maximum age"));
-  }, services.streamMaxAgeMs);
   const validMs = (principal.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
-  const expiry =
-    validMs < services.streamMaxAgeMs
-      ? setTimeout(() => {
-          ending.abort(new AuditError("CREDENTIAL_EXPIRED", "the credential has expired"));
-        }, validMs)
-      : undefined;
+  const tooOld = () => new AuditError("STREAM_TOO_OLD", "the stream has reached its maximum age");
+  const expired = () => new AuditError("CREDENTIAL_EXPIRED", "the credential has expired");
+  const [limitMs, reason] =
+    validMs < services.streamMaxAgeMs ? [validMs, expired] : [services.streamMaxAgeMs, tooOld];
+  const limit = setTimeout(() => ending.abort(reason()), limitMs);
   const credential = setInterval(() => {
     recheck().catch((error: unknown) => {
       // Only a credential that no longer holds ends the stream, not a database out of reach.
@@ -39,8 +35,7 @@ export function endOf(
   return {
     signal: ending.signal,
     [Symbol.dispose]: () => {
-      clearTimeout(age);
-      clearTimeout(expiry);
+      clearTimeout(limit);
       clearInterval(credential);
       client.removeEventListener("abort", onClient);
       services.shutdown.removeEventListener("abort", onShutdown);

@@ -2,17 +2,19 @@ import type { HandlerContext } from "@connectrpc/connect";
 import type { StreamRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField } from "../errors.ts";
 import { followAllTeams } from "../feed/all-teams-subscription.ts";
-import { type Delivery, followTeam, type SubscriptionContext } from "../feed/team-subscription.ts";
+import type { Delivery } from "../feed/delivery.ts";
+import { followTeam, type SubscriptionContext } from "../feed/team-subscription.ts";
 import { scopes } from "../log/entry.ts";
-import type { Leaf } from "../store/entries.ts";
+import type { Position } from "../log/position.ts";
 import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
-import { encodeEntry } from "./codec.ts";
 import { encodeCursor, encodeGlobalCursor } from "./cursor.ts";
 import { decodeFilter } from "./filter-codec.ts";
 import { allTeamsRead } from "./own-acts.ts";
 import { authenticatedKey } from "./principal.ts";
 import type { Services } from "./services.ts";
+import { responseKey, StreamBody } from "./stream-body.ts";
 import { endOf } from "./stream-end.ts";
+import { envelopeOf, streamResponse, wireFormOf } from "./stream-message.ts";
 import { globalStart, startingAt, teamStart } from "./stream-start.ts";
 
 /** Follows a log, or all of them. */
@@ -42,31 +44,42 @@ export function stream(services: Services) {
       stopAtHead: request.stopAtHead,
       withheld: request.withheld,
     };
-    const encode = <P>(
-      { entries, withheld = [], position }: Delivery<P>,
-      cursor: (position: P) => string,
-    ) => ({
-      entries: entries.map(encodeEntry),
-      cursor: cursor(position),
-      withheld: withheld.map(encodeWithheld),
-    });
     if (teamId === undefined) {
       const start = await globalStart(services.db, request, filter);
       const act = allTeamsRead(services.makeId(), principal, { rpc: "Stream" });
       await services.record(act, ending.signal);
-      for await (const delivery of followAllTeams(subscription, start)) {
-        yield encode(delivery, encodeGlobalCursor);
-      }
+      const deliveries = followAllTeams(subscription, start);
+      yield* messages(deliveries, encodeGlobalCursor, context, ending.signal);
     } else {
       const start = teamStart(services.db, teamId, request, filter);
-      for await (const delivery of followTeam(subscription, teamId, start)) {
-        yield encode(delivery, (position) => encodeCursor(teamId, position));
-      }
+      const deliveries = followTeam(subscription, teamId, start);
+      const cursor = (position: Position) => encodeCursor(teamId, position);
+      yield* messages(deliveries, cursor, context, ending.signal);
     }
   };
 }
 
-/** A position, and no more of what it holds than its hash. */
-function encodeWithheld({ sequence, leafHash }: Leaf) {
-  return { sequence, leafHash: leafHash as Uint8Array<ArrayBuffer> };
+/**
+ * Sends deliveries: the first by the library, and what follows straight to the response, if it
+ * is given, in envelopes that all who are sent the same share. Else all by the library.
+ */
+async function* messages<P>(
+  deliveries: AsyncIterable<Delivery<P>>,
+  cursor: (position: P) => string,
+  context: HandlerContext,
+  signal: AbortSignal,
+) {
+  const response = context.values.get(responseKey);
+  const form = wireFormOf(context.responseHeader);
+  let body: StreamBody | undefined;
+  for await (const delivery of deliveries) {
+    if (body === undefined) {
+      yield streamResponse(delivery, cursor);
+      if (response !== undefined) body = new StreamBody(response, signal);
+      continue;
+    }
+    const envelope = envelopeOf(delivery, cursor, form);
+    const drained = body.write(envelope instanceof Promise ? await envelope : envelope);
+    if (drained !== undefined) await drained;
+  }
 }

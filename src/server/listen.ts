@@ -2,12 +2,14 @@ import { once } from "node:events";
 import net, { type AddressInfo, type Socket } from "node:net";
 import tls from "node:tls";
 import type { HttpHandler } from "./http-handler.ts";
-import { type ProtocolServer, serveHttp1, serveHttp2 } from "./protocols.ts";
+import { type ProtocolServer, type StreamListener, serveHttp1, serveHttp2 } from "./protocols.ts";
 import { sniffProtocol } from "./sniff.ts";
 
 /** What {@link listen} needs. */
 export interface ListenOptions {
   handler: HttpHandler;
+  /** Takes HTTP/2 streams before the handler's request is made of them, and passes on the others. */
+  lane?: ((next: StreamListener) => StreamListener) | undefined;
   /** Address or name to bind, `0.0.0.0` or `::` for all. */
   host: string;
   /** 0 lets the system choose; see {@link Listener.port}. */
@@ -91,7 +93,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     });
   });
 
-  const { handler, onError, maxHeaderBytes } = options;
+  const { handler, lane, onError, maxHeaderBytes } = options;
   const servers: Record<"http1" | "http2", ProtocolServer> = {
     http1: serveHttp1({
       handler,
@@ -100,7 +102,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       headersMs: timeouts.headers,
       requestMs: timeouts.request,
     }),
-    http2: serveHttp2({ handler, onError, maxHeaderBytes, pingMs: timeouts.ping }),
+    http2: serveHttp2({ handler, lane, onError, maxHeaderBytes, pingMs: timeouts.ping }),
   };
   try {
     await once(front.listen(options.port, options.host), "listening");

@@ -16,6 +16,11 @@ export function createMetrics() {
       labelNames: ["method", "code"] as const,
       registers,
     }),
+    fastCalls: new Counter({
+      name: "annals_fast_lane_calls_total",
+      help: "Calls of Record and RecordBatch that the fast lane has answered; they are among the others.",
+      registers,
+    }),
     callSeconds: new Histogram({
       name: "annals_call_duration_seconds",
       help: "From the start of an RPC to its end; for a stream, as long as it was open.",

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { DescMethod } from "@bufbuild/protobuf";
 import {
   Code,
   ConnectError,
@@ -14,9 +15,13 @@ import { explainProtocolError } from "../errors.ts";
 /** The id of the call, the caller's or ours: printable ASCII, 1 to 256 bytes. */
 export const requestIdKey = createContextKey("", { description: "request id" });
 
-const callKey = createContextKey<Call | undefined>(undefined, { description: "observed call" });
+/** A call whose observation began before the router had it. */
+export const callKey = createContextKey<ObservedCall | undefined>(undefined, {
+  description: "observed call",
+});
 
-const requestIdHeader = "x-request-id";
+/** Carries it, in requests and answers. */
+export const requestIdHeader = "x-request-id";
 
 /** What {@link observe} needs. */
 export interface ObserveOptions {
@@ -32,8 +37,23 @@ export interface ObserveOptions {
   now?: () => number;
 }
 
-/** The two places that see a call; a router needs both. */
+/** One call under observation. */
+export interface ObservedCall {
+  readonly requestId: string;
+  readonly streams: boolean;
+  /** Whether it came as far as the interceptors. */
+  handled: boolean;
+  /** Counts, times and logs its end. Only the first end counts. */
+  end(code: Code | "ok"): void;
+}
+
+/** The two places where a router sees a call, which needs both, and one for what goes before it. */
 export interface Observation {
+  /**
+   * Begins a call outside the router; `requestId` is what its caller has sent. If the router takes
+   * it over, the call is to be in the context values, under `callKey`.
+   */
+  begin: (method: DescMethod, protocol: string, requestId: string | undefined) => ObservedCall;
   /**
    * Begins the call, before its body is read, and so before it can be refused as too large or
    * malformed, which no interceptor sees. Goes before whatever else a request gate does.
@@ -49,12 +69,17 @@ export interface Observation {
  * middle of a stream, through `rewrite`. Messages, headers and error texts are not logged.
  */
 export function observe(options: ObserveOptions): Observation {
+  const begin: Observation["begin"] = (method, protocol, requestId) =>
+    new Call(options, method, protocol, requestIdOf(requestId));
   return {
+    begin,
+
     requestGate: (context) => {
-      const requestId = requestIdOf(context.requestHeader);
-      context.values.set(requestIdKey, requestId);
-      context.responseHeader.set(requestIdHeader, requestId);
-      const call = new Call(options, context, requestId);
+      const given = context.requestHeader.get(requestIdHeader) ?? undefined;
+      const call =
+        context.values.get(callKey) ?? begin(context.method, context.protocolName, given);
+      context.values.set(requestIdKey, call.requestId);
+      context.responseHeader.set(requestIdHeader, call.requestId);
       context.values.set(callKey, call);
       // A context is aborted at its end in any case, with the error if there was one, and before
       // that is sent. A stream's generator may be parked when its client leaves: the signal tells
@@ -91,41 +116,41 @@ export function observe(options: ObserveOptions): Observation {
   };
 }
 
-/** One call under observation. */
-class Call {
+class Call implements ObservedCall {
   readonly requestId: string;
   readonly streams: boolean;
-  /** Whether it came as far as the interceptors. */
   handled = false;
   readonly #options: ObserveOptions;
-  readonly #method: string;
+  readonly #method: DescMethod;
   readonly #protocol: string;
   readonly #start: number;
   #ended = false;
 
-  constructor(options: ObserveOptions, context: HandlerContext, requestId: string) {
+  constructor(options: ObserveOptions, method: DescMethod, protocol: string, requestId: string) {
     this.requestId = requestId;
-    this.streams = context.method.methodKind !== "unary";
+    this.streams = method.methodKind !== "unary";
     this.#options = options;
-    this.#method = `${context.service.typeName}/${context.method.name}`;
-    this.#protocol = context.protocolName;
+    this.#method = method;
+    this.#protocol = protocol;
     this.#start = this.#now();
     if (this.streams) options.metrics.openStreams.inc();
   }
 
-  /** Only the first end counts. */
   end(code: Code | "ok"): void {
     if (this.#ended) return;
     this.#ended = true;
     const { logger, metrics } = this.#options;
     const durationMs = this.#now() - this.#start;
     const codeName = code === "ok" ? code : codeToString(code);
+    const method = `${this.#method.parent.typeName}/${this.#method.name}`;
     if (this.streams) metrics.openStreams.dec();
-    metrics.calls.inc({ method: this.#method, code: codeName });
-    metrics.callSeconds.observe({ method: this.#method }, durationMs / 1000);
-    logger[levelOf(code, this.streams)](
+    metrics.calls.inc({ method, code: codeName });
+    metrics.callSeconds.observe({ method }, durationMs / 1000);
+    const level = levelOf(code, this.streams);
+    if (!logger.isLevelEnabled(level)) return;
+    logger[level](
       {
-        method: this.#method,
+        method,
         protocol: this.#protocol,
         code: codeName,
         durationMs: Math.round(durationMs * 10) / 10,
@@ -151,7 +176,7 @@ async function* received<T>(messages: AsyncIterable<T>): AsyncGenerator<T> {
 
 async function* observeMessages<T>(
   messages: AsyncIterable<T>,
-  call: Call,
+  call: ObservedCall,
   fail: (error: unknown) => ConnectError,
 ): AsyncGenerator<T> {
   const iterator = messages[Symbol.asyncIterator]();
@@ -184,9 +209,8 @@ function endingCode(reason: unknown): Code {
   return ConnectError.from(reason, Code.Canceled).code;
 }
 
-function requestIdOf(header: Headers): string {
-  const given = header.get(requestIdHeader) ?? "";
-  return /^[\x20-\x7e]{1,256}$/.test(given) ? given : randomUUID();
+function requestIdOf(given: string | undefined): string {
+  return given !== undefined && /^[\x20-\x7e]{1,256}$/.test(given) ? given : randomUUID();
 }
 
 function levelOf(code: Code | "ok", streams: boolean): "debug" | "info" | "error" {

@@ -56,8 +56,22 @@ export function serveHttp1(
   };
 }
 
+/** Listens to the `stream` event of an HTTP/2 server. */
+export type StreamListener = (
+  stream: http2.ServerHttp2Stream,
+  headers: http2.IncomingHttpHeaders,
+  flags: number,
+  rawHeaders: string[],
+) => void;
+
 /** HTTP/2. A peer that has not answered a ping when the next is due, `pingMs` later, is cut off. */
-export function serveHttp2(options: ProtocolOptions & { pingMs: number }): ProtocolServer {
+export function serveHttp2(
+  options: ProtocolOptions & {
+    pingMs: number;
+    /** Takes streams before Node makes a request and a response of them, and passes on the others. */
+    lane?: ((next: StreamListener) => StreamListener) | undefined;
+  },
+): ProtocolServer {
   const server = http2.createServer(
     {
       // MB a session. The default of 10 refuses new streams when a few large messages wait.
@@ -71,6 +85,16 @@ export function serveHttp2(options: ProtocolOptions & { pingMs: number }): Proto
     },
     (request, response) => handle(options, request, response),
   );
+  if (options.lane !== undefined) {
+    // Node's own, which is what emits 'request'.
+    const [listener] = server.listeners("stream");
+    if (listener === undefined) throw new Error("nothing listens to HTTP/2 streams");
+    server.removeAllListeners("stream");
+    server.on(
+      "stream",
+      options.lane((...stream) => Reflect.apply(listener, server, stream)),
+    );
+  }
   // Sessions, and whether each owes us the answer to a ping.
   const sessions = new Map<http2.ServerHttp2Session, boolean>();
   server.on("session", (session) => {

@@ -1,14 +1,17 @@
-import { constants } from "node:http2";
+import { constants, type Http2Stream } from "node:http2";
 import {
   type ConnectRouter,
   type ConnectRouterOptions,
+  type ContextValues,
   createConnectRouter,
+  createContextValues,
 } from "@connectrpc/connect";
 import {
   compressionGzip,
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
+import { responseKey } from "../rpc/stream-body.ts";
 import type { HttpHandler, HttpRequest } from "./http-handler.ts";
 
 /** What {@link rpcHandler} needs. */
@@ -19,18 +22,38 @@ export interface RpcHandlerOptions
   fallback: HttpHandler;
   /** How long the body of an HTTP/2 request may take, in milliseconds. HTTP/1 is timed by Node. */
   bodyMs: number;
+  /** Calls that come with what was read of them. */
+  begun: BegunCalls;
+  /** Whether a stream may write its messages straight to the response after the first. */
+  directStreams?: boolean;
   /** Told of failures to answer that are not the client's going. They should not happen. */
   onError: (error: unknown) => void;
+}
+
+/** HTTP/2 calls that were begun elsewhere and are handed over, by their streams. */
+export type BegunCalls = WeakMap<Http2Stream, BegunCall>;
+
+/** A call as far as it was taken elsewhere. */
+export interface BegunCall {
+  /** All of its body, read or not, with whose lateness whoever began the call deals. */
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly contextValues: ContextValues;
 }
 
 /**
  * An unknown word or field in JSON is refused, and so is what is no UTF-8. The library would pass
  * over the one and mend the other, and an entry or a filter would mean what nobody has sent.
  */
-const jsonOptions = {
+export const jsonOptions = {
   ignoreUnknownFields: false,
   textDecoder: new TextDecoder("utf-8", { fatal: true }),
 };
+
+/** Kept, millions of unknown fields in one message would cost hundreds of megabytes. */
+export const binaryOptions = { readUnknownFields: false };
+
+/** What answers are compressed with, if their client takes it. */
+export const acceptCompression = [compressionGzip];
 
 /**
  * Answers Connect, gRPC and gRPC-Web as `connectNodeAdapter` does, apart from three things. A client
@@ -43,10 +66,9 @@ const jsonOptions = {
 export function rpcHandler(options: RpcHandlerOptions): HttpHandler {
   const router = createConnectRouter({
     ...options,
-    acceptCompression: [compressionGzip],
+    acceptCompression,
     jsonOptions,
-    // Kept, millions of unknown fields in one message would cost hundreds of megabytes.
-    binaryOptions: { readUnknownFields: false },
+    binaryOptions,
   });
   options.routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -62,9 +84,15 @@ export function rpcHandler(options: RpcHandlerOptions): HttpHandler {
       gone = true;
     };
     response.once("close", leave);
+    const begun = "stream" in request ? options.begun.get(request.stream) : undefined;
     // What streams both ways, as reflection does, may keep its body open.
-    if (handler.method.methodKind !== "bidi_streaming") cancelLate(request, options.bodyMs, leave);
-    handler(universalRequestFromNodeRequest(request, response, undefined, undefined))
+    if (begun === undefined && handler.method.methodKind !== "bidi_streaming") {
+      cancelLate(request, options.bodyMs, leave);
+    }
+    const values = begun?.contextValues ?? createContextValues();
+    if (options.directStreams) values.set(responseKey, response);
+    const call = universalRequestFromNodeRequest(request, response, undefined, values);
+    handler(begun === undefined ? call : { ...call, body: begun.body })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         // A failed write can come before 'close'.

@@ -23,7 +23,8 @@ import { everything } from "../log/filter.ts";
 import { authenticate } from "../rpc/authenticate.ts";
 import { deadline } from "../rpc/deadline.ts";
 import { createJwtVerifier } from "../rpc/jwt.ts";
-import { apiRoutes, apiServices } from "../rpc/routes.ts";
+import { apiRoutes, apiServices, recordHandlers } from "../rpc/routes.ts";
+import { openSearchTurns } from "../rpc/search-turns.ts";
 import type { Services } from "../rpc/services.ts";
 import { StreamCounter } from "../rpc/stream-counter.ts";
 import { openSummaryTurns } from "../rpc/summary-turns.ts";
@@ -35,14 +36,17 @@ import { createNotary, openCheckpoints } from "./checkpoints.ts";
 import { dashboardDirectory, dashboardRoutes, isDashboardBuilt } from "./dashboard.ts";
 import { openDatabase } from "./database.ts";
 import { developmentCredentials } from "./development.ts";
-import { withDrainGuard } from "./drain-guard.ts";
+import { DrainGuard, withDrainGuard } from "./drain-guard.ts";
+import { replayed } from "./fast-call.ts";
+import { fastLane } from "./fast-lane.ts";
+import { fastMethods } from "./fast-method.ts";
 import { createHealth, healthRoutes } from "./health.ts";
 import { httpRoutes, withCors } from "./http.ts";
 import { listen } from "./listen.ts";
 import { createMetrics } from "./metrics.ts";
 import { observe, requestIdKey } from "./observe.ts";
 import { reflectionRoutes } from "./reflection.ts";
-import { rpcHandler } from "./rpc-handler.ts";
+import { type BegunCalls, rpcHandler } from "./rpc-handler.ts";
 import { watchDatabase } from "./watch-database.ts";
 
 /** A server that is up. */
@@ -177,6 +181,7 @@ export async function startServer(
     ...(notary && { notary }),
     streams: new StreamCounter(config.streamsPerPrincipal),
     summaryTurns: openSummaryTurns(),
+    searchTurns: openSearchTurns(),
     streamMaxAgeMs: config.streamMaxAgeMs,
     heartbeatMs: overrides.heartbeatMs ?? streamLimits.heartbeatMs,
     credentialCheckMs: overrides.credentialCheckMs ?? streamLimits.credentialCheckMs,
@@ -189,7 +194,7 @@ export async function startServer(
       logger.error({ err: unknown, requestId }, "a call failed");
     });
   const observed = observe({ logger, metrics, rewrite });
-  const authenticated = authenticate({
+  const authentication = authenticate({
     db,
     logger,
     verifyJwt,
@@ -202,23 +207,28 @@ export async function startServer(
   if (config.dashboard && !isDashboardBuilt(directory)) {
     logger.warn({ directory }, "the dashboard is not built: npm run build:dashboard");
   }
+  const bodyMs = overrides.bodyMs ?? requestLimits.unaryDeadlineMs;
+  const begun: BegunCalls = new WeakMap();
+  const handlers = recordHandlers(services);
   const rpc = rpcHandler({
     routes: (router) => {
-      apiRoutes(services)(router);
+      apiRoutes(services, handlers)(router);
       healthRoutes(health, shutdown.signal)(router);
       reflectionRoutes([...apiServices, Health])(router);
     },
     requestGate: async (context) => {
       observed.requestGate(context);
       try {
-        await authenticated(context);
+        await authentication.gate(context);
       } catch (error) {
         throw rewrite(error, context.values.get(requestIdKey));
       }
     },
-    interceptors: [observed.interceptor, deadline(requestLimits.unaryDeadlineMs)],
+    interceptors: [observed.interceptor, replayed, deadline(requestLimits.unaryDeadlineMs)],
     readMaxBytes: requestLimits.messageBytes,
-    bodyMs: overrides.bodyMs ?? requestLimits.unaryDeadlineMs,
+    bodyMs,
+    begun,
+    directStreams: config.fastLane,
     fallback: config.dashboard
       ? dashboardRoutes({
           directory,
@@ -231,10 +241,22 @@ export async function startServer(
   });
   // What contradicts a signed checkpoint is refused from the first call on.
   await notary?.start();
+  const guard = new DrainGuard({ stallMs: overrides.stallMs ?? streamLimits.stalledWriteMs });
+  const lane = fastLane({
+    methods: fastMethods(handlers),
+    remembered: authentication.remembered,
+    begin: observed.begin,
+    begun,
+    guard,
+    onError: onUnsent,
+    onAnswered: () => metrics.fastCalls.inc(),
+    messageBytes: requestLimits.messageBytes,
+    bodyMs,
+    deadlineMs: requestLimits.unaryDeadlineMs,
+  });
   const listener = await listen({
-    handler: withDrainGuard(withCors(rpc, config.corsOrigins), {
-      stallMs: overrides.stallMs ?? streamLimits.stalledWriteMs,
-    }),
+    handler: withDrainGuard(withCors(rpc, config.corsOrigins), guard),
+    lane: config.fastLane ? lane : undefined,
     host: config.host,
     port: config.port,
     ...(config.tls === undefined ? {} : { tls: config.tls }),

@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { TeamId } from "../ids.ts";
+import type { Buckets } from "../log/buckets.ts";
 import {
   type CountedTo,
   type Counts,
@@ -9,7 +10,6 @@ import {
   noCounts,
   sum,
 } from "../log/counts.ts";
-import type { Buckets } from "../log/buckets.ts";
 import type { Millis, Scope, Status } from "../log/entry.ts";
 import { type Filter, filterSql, timeText } from "../log/filter.ts";
 import type { Window } from "./entries.ts";

@@ -94,6 +94,23 @@ export async function readWindow(
   return rows.map(entryFromRow);
 }
 
+/** The entries at these positions, in the given order; those that the log does not hold are left out. */
+export async function readEntriesAt(
+  db: Queryable,
+  teamId: TeamId,
+  sequences: readonly bigint[],
+  order: Order,
+): Promise<Entry[]> {
+  if (sequences.length === 0) return [];
+  const { rows } = await db.query<EntryRow>({
+    name: `entries-at ${order}`,
+    text: `SELECT ${entryColumns} FROM control_plane.audit_logs
+      WHERE team_id = $1 AND sequence = ANY($2::bigint[]) ORDER BY sequence ${direction(order)}`,
+    values: [teamId, sequences.map(String)],
+  });
+  return rows.map(entryFromRow);
+}
+
 /** A stretch of the entries of all teams, in the order of reading; open where nothing is given. */
 export interface GlobalWindow {
   /** After this one. */
@@ -164,6 +181,7 @@ function byTime(order: Order): string {
   return `ORDER BY record_time ${by}, team_id ${by}, sequence ${by}`;
 }
 
-function direction(order: Order): "DESC" | "ASC" {
+/** The order in SQL. */
+export function direction(order: Order): "DESC" | "ASC" {
   return order === "newest_first" ? "DESC" : "ASC";
 }

@@ -32,8 +32,12 @@ function parseTimestamp(text: string): number {
   return Date.parse(text.replace(" ", "T").replace(/\+00$/, "Z"));
 }
 
-/** What every session starts with, whatever the server's or the role's defaults. */
-export const sessionOptions = "-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on";
+/**
+ * What every session starts with, whatever the server's or the role's defaults. Compiling a statement
+ * takes longer than any here runs, and those of a filter are planned each time.
+ */
+export const sessionOptions =
+  "-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on -c jit=off";
 
 /** The sessions of a replica. With an embedded database both pools are one session. */
 export interface Pools {

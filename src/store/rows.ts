@@ -10,37 +10,43 @@ import type {
   Scope,
   Status,
 } from "../log/entry.ts";
-import { timeText } from "../log/filter.ts";
 import { encodedBytes } from "../log/size.ts";
+import { BinaryArrays, type ElementType } from "./binary-arrays.ts";
 
-/** The columns of `audit_logs`, in the order in which they are written, and their types. */
+/**
+ * The columns of `audit_logs` in the order in which they are written: the type that an entry's value is
+ * sent as, how it is written, and the cast that is left to do where the type is not the column's.
+ */
 const columns = {
-  team_id: "uuid",
-  sequence: "bigint",
-  id: "uuid",
-  recorder_type: "text",
-  recorder_id: "text",
-  actor_type: "text",
-  actor_id: "text",
-  actor_name: "text",
-  resource_type: "text",
-  resource_id: "text",
-  resource_name: "text",
-  action: "text",
-  scope: "text",
-  status: "text",
-  metadata: "jsonb",
-  ip_address: "inet",
-  user_agent: "text",
-  request_id: "text",
-  trace_id: "text",
-  occur_time: "timestamptz",
-  record_time: "timestamptz",
-  details_state: "text",
-  details_salt: "bytea",
-  details_digest: "bytea",
-  leaf_hash: "bytea",
-} as const;
+  team_id: ["uuid", (to, { teamId }) => to.uuid(teamId)],
+  sequence: ["bigint", (to, { sequence }) => to.bigint(sequence)],
+  id: ["uuid", (to, { id }) => to.uuid(id)],
+  recorder_type: ["text", (to, { recorder }) => to.text(recorder.type)],
+  recorder_id: ["text", (to, { recorder }) => to.text(recorder.id)],
+  actor_type: ["text", (to, { actor }) => to.text(actor.type)],
+  actor_id: ["text", (to, { actor }) => to.text(actor.id)],
+  actor_name: ["text", (to, { details }) => to.text(details.actorName)],
+  resource_type: ["text", (to, { resource }) => to.text(resource?.type)],
+  resource_id: ["text", (to, { resource }) => to.text(resource?.id)],
+  resource_name: ["text", (to, { details }) => to.text(details.resourceName)],
+  action: ["text", (to, { action }) => to.text(action)],
+  scope: ["text", (to, { scope }) => to.text(scope)],
+  status: ["text", (to, { status }) => to.text(status)],
+  metadata: ["text", (to, { details }) => to.text(jsonText(details.metadata)), "::jsonb"],
+  ip_address: ["text", (to, { details }) => to.text(details.ipAddress), "::inet"],
+  user_agent: ["text", (to, { details }) => to.text(details.userAgent)],
+  request_id: ["text", (to, { details }) => to.text(details.requestId)],
+  trace_id: ["text", (to, { details }) => to.text(details.traceId)],
+  occur_time: ["timestamptz", (to, { occurTime }) => to.timestamptz(occurTime)],
+  record_time: ["timestamptz", (to, { recordTime }) => to.timestamptz(recordTime)],
+  details_state: ["text", (to, { detailsState }) => to.text(detailsState)],
+  details_salt: ["bytea", (to, { detailsSalt }) => to.bytea(detailsSalt)],
+  details_digest: ["bytea", (to, { detailsDigest }) => to.bytea(detailsDigest)],
+  leaf_hash: ["bytea", (to, { leafHash }) => to.bytea(leafHash)],
+} as const satisfies Record<
+  string,
+  readonly [type: ElementType, write: (to: BinaryArrays, entry: Entry) => void, cast?: string]
+>;
 
 const names = Object.keys(columns) as (keyof typeof columns)[];
 
@@ -76,51 +82,35 @@ export interface EntryRow {
 /** What to SELECT for {@link entryFromRow}. */
 export const entryColumns = names.join(", ");
 
-/** The statement that inserts entries, one text array a column ({@link insertValues}). */
+/**
+ * The statement that inserts entries, one array a column ({@link insertValues}). The arrays are unnested
+ * side by side as they are selected, not by a FROM, which would write each into a store of its own first:
+ * with the text that they were sent as, that was half of what an insert cost the database.
+ */
 export const insertStatement = `INSERT INTO control_plane.audit_logs (${names.join(", ")})
-  SELECT ${names.map((name) => `${name}::${columns[name]}`).join(", ")}
-  FROM unnest(${names.map((_, i) => `$${i + 1}::text[]`).join(", ")}) AS entry (${names.join(", ")})`;
+  SELECT ${names
+    .map((name, i) => {
+      const [type, , cast = ""] = columns[name] as readonly [string, unknown, string?];
+      return `unnest($${i + 1}::${type}[])${cast}`;
+    })
+    .join(", ")}`;
 
-/** The parameters of {@link insertStatement}: for each column the entries' values as text. */
-export function insertValues(entries: readonly Entry[]): (string | null)[][] {
-  const values: (string | null)[][] = names.map(() => []);
-  for (const entry of entries) {
-    const row = rowValues(entry);
-    for (let i = 0; i < row.length; i++) values[i]?.push(row[i] ?? null);
+/** Serves all inserts, one after another. */
+const arrays = new BinaryArrays();
+
+/** The parameters of {@link insertStatement} for entries, one at least: a binary array for each column. */
+export function insertValues(entries: readonly Entry[]): Buffer[] {
+  arrays.reset();
+  for (const name of names) {
+    const [type, write] = columns[name];
+    arrays.begin(type, entries.length);
+    for (const entry of entries) write(arrays, entry);
   }
-  return values;
+  return arrays.finish();
 }
 
-/** In the order of `columns`. */
-function rowValues(entry: Entry): (string | null | undefined)[] {
-  const { details } = entry;
-  return [
-    entry.teamId,
-    String(entry.sequence),
-    entry.id,
-    entry.recorder.type,
-    entry.recorder.id,
-    entry.actor.type,
-    entry.actor.id,
-    details.actorName,
-    entry.resource?.type,
-    entry.resource?.id,
-    details.resourceName,
-    entry.action,
-    entry.scope,
-    entry.status,
-    details.metadata === undefined ? null : JSON.stringify(details.metadata),
-    details.ipAddress,
-    details.userAgent,
-    details.requestId,
-    details.traceId,
-    entry.occurTime === undefined ? null : timeText(entry.occurTime),
-    timeText(entry.recordTime),
-    entry.detailsState,
-    entry.detailsSalt === undefined ? null : bytea(entry.detailsSalt),
-    bytea(entry.detailsDigest),
-    bytea(entry.leafHash),
-  ];
+function jsonText(metadata: JsonObject | undefined): string | undefined {
+  return metadata === undefined ? undefined : JSON.stringify(metadata);
 }
 
 /** An entry from its row. */
@@ -163,8 +153,4 @@ function detailsFromRow(row: EntryRow): Details {
     ...(row.request_id === null ? {} : { requestId: row.request_id }),
     ...(row.trace_id === null ? {} : { traceId: row.trace_id }),
   };
-}
-
-function bytea(bytes: Uint8Array): string {
-  return `\\x${Buffer.from(bytes).toString("hex")}`;
 }

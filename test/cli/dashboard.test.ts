@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { decodeJwt, jwtVerify } from "jose";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { AccessService, CallerType } from "../../gen/audit/v1/access_service_pb.ts";
 import { useCli } from "../support/cli.ts";
 import { TEAM, TOKEN } from "../support/fake-service.ts";
@@ -89,11 +89,12 @@ describe("annals dashboard", () => {
 
 describe("the link that a start prints", () => {
   const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+  // The first start makes its database, which takes seconds; the others find it.
   let dataDir: string;
-  beforeEach(async () => {
+  beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), "annals-link-"));
   });
-  afterEach(() => rm(dataDir, { recursive: true }));
+  afterAll(() => rm(dataDir, { recursive: true }));
 
   /** Starts it, reads its output until what is expected is there, and ends it. */
   async function outputOf(

@@ -1,6 +1,8 @@
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { describeError, exitCodeOf } from "../../src/cli/failure.ts";
+import { keygenCommand } from "../../src/cli/keygen.ts";
 import { formatVerifierKey } from "../../src/log/note.ts";
 import { formatSigningKey, makeSigningKey, parseSigningKey } from "../../src/log/signing-key.ts";
 import { useCli } from "../support/cli.ts";
@@ -39,13 +41,21 @@ describe("keygen", () => {
     expect(stderr).toMatch(/^annals: --origin, or CHECKPOINT_ORIGIN, is required/);
   });
 
-  test.each([
-    ...["", "two words", "a+b", "tab\there", '=HYPERLINK("//x")', "-a", "@a", "_a", "'a"],
-    ...["a\u202eb", "a\u200bb", "a\u001bb", "a\u009bb", "ä.example.com", "\uff1da"],
-  ])("refuses the name %j", async (name) => {
-    const { code, stdout, stderr } = await cli.annals(["keygen", "--origin", name]);
+  test("refuses a name that a terminal would obey, as it refuses every wrong use", async () => {
+    const { code, stdout, stderr } = await cli.annals(["keygen", "--origin", "a\u202eb"]);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(/^annals: --origin: /);
+  });
+
+  // In this process: what a shell is told of a refusal is the same for all.
+  test.each([
+    ...["", "two words", "a+b", "tab\there", '=HYPERLINK("//x")', "-a", "@a", "_a", "'a"],
+    ...["a\u200bb", "a\u001bb", "a\u009bb", "ä.example.com", "\uff1da"],
+  ])("refuses the name %j", async (name) => {
+    const made = keygenCommand().parseAsync(["--origin", name], { from: "user" });
+    const refusal = await made.then(() => undefined).catch((error: unknown) => error);
+    expect(exitCodeOf(refusal)).toBe(2);
+    expect(describeError(refusal)[0]).toMatch(/^--origin: /);
   });
 
   test("writes the private key to a file for its owner only, and never over another", async () => {

@@ -1,9 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Code } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { Follower } from "../feed/follower.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { Load } from "./load.ts";
@@ -74,42 +72,38 @@ test("SIGTERM under load answers what is under way, tells the streams, and leave
 });
 
 test("kill -9 of the embedded default under load loses nothing acknowledged", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "annals-test-"));
-  try {
-    await using servers = new AsyncDisposableStack();
-    const start = async () => {
-      const env = { DATA_DIR: join(directory, "data") };
-      const server = servers.use(await startServerProcess(env));
-      return { server, audit: server.client().audit };
-    };
-    let current = await start();
-    await using load = new Load(() => current.audit);
-    await using reader = new ResumingReader(() => current.audit, load.teams[0] as string);
-    for (let kill = 0; kill < 2; kill++) {
-      await load.more(100);
-      await current.server.end("SIGKILL");
-      current = await start();
-    }
+  await using directory = await createDataDir();
+  await using servers = new AsyncDisposableStack();
+  const start = async () => {
+    const env = { DATA_DIR: directory.path };
+    const server = servers.use(await startServerProcess(env));
+    return { server, audit: server.client().audit };
+  };
+  let current = await start();
+  await using load = new Load(() => current.audit);
+  await using reader = new ResumingReader(() => current.audit, load.teams[0] as string);
+  for (let kill = 0; kill < 2; kill++) {
     await load.more(100);
-    await load.stop();
-    for (const teamId of load.teams) {
-      const log: string[] = [];
-      const beginning = { case: "beginning", value: {} } as const;
-      const request = { teamId, start: beginning, stopAtHead: true };
-      for await (const { entries } of current.audit.stream(request)) {
-        for (const { id, sequence } of entries) {
-          log.push(id);
-          expect(sequence).toBe(BigInt(log.length));
-        }
-      }
-      expectAcknowledged(load.acknowledged.get(teamId) ?? new Map(), log);
-      expect(new Set(log).size).toBe(log.length);
-      if (teamId === load.teams[0]) {
-        await reader.reached(log.length);
-        expect(reader.ids).toEqual(log);
+    await current.server.end("SIGKILL");
+    current = await start();
+  }
+  await load.more(100);
+  await load.stop();
+  for (const teamId of load.teams) {
+    const log: string[] = [];
+    const beginning = { case: "beginning", value: {} } as const;
+    const request = { teamId, start: beginning, stopAtHead: true };
+    for await (const { entries } of current.audit.stream(request)) {
+      for (const { id, sequence } of entries) {
+        log.push(id);
+        expect(sequence).toBe(BigInt(log.length));
       }
     }
-  } finally {
-    await rm(directory, { recursive: true, force: true });
+    expectAcknowledged(load.acknowledged.get(teamId) ?? new Map(), log);
+    expect(new Set(log).size).toBe(log.length);
+    if (teamId === load.teams[0]) {
+      await reader.reached(log.length);
+      expect(reader.ids).toEqual(log);
+    }
   }
 }, 60_000);

@@ -2,6 +2,7 @@ import type pg from "pg";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { followAllTeams } from "../../src/feed/all-teams-subscription.ts";
+import type { Delivery } from "../../src/feed/delivery.ts";
 import { Hub, type HubOptions } from "../../src/feed/hub.ts";
 import { followTeam, type SubscriptionContext } from "../../src/feed/team-subscription.ts";
 import type { Topic } from "../../src/feed/topic.ts";
@@ -9,7 +10,7 @@ import type { TeamId } from "../../src/ids.ts";
 import type { Details, Entry, NewEntry } from "../../src/log/entry.ts";
 import { encodeSequences, erasureAction } from "../../src/log/erasure.ts";
 import { everything } from "../../src/log/filter.ts";
-import { origin, placeBefore } from "../../src/log/position.ts";
+import { origin, type Position, placeBefore } from "../../src/log/position.ts";
 import { encodedBytes } from "../../src/log/size.ts";
 import { append } from "../../src/store/append.ts";
 import { readWindow } from "../../src/store/entries.ts";
@@ -109,6 +110,36 @@ test("an erasure that is heard of is applied to the ring: what it gives is what 
   const weight = (entries: readonly Entry[]) => entries.reduce((sum, { bytes }) => sum + bytes, 0);
   expect(topic.bytes).toBe(weight(stored));
   expect(topic.bytes - weight(stored.slice(-1))).toBeLessThan(before);
+});
+
+test("readers of one place under one filter share what they are given, until the ring changes", async () => {
+  await using replica = await aReplica();
+  const { db, hub, teamId, topic, record, erase } = replica;
+  const context = { db, hub, filter: everything, signal: never, heartbeatMs: 60_000 };
+  const readers = Array.from({ length: 3 }, () =>
+    followTeam({ ...context, stopAtHead: false }, teamId, ({ end }) => end),
+  );
+  const next = () =>
+    Promise.all(
+      readers.map(async (reader): Promise<Delivery<Position>> => {
+        const { value } = await reader.next();
+        if (!value) throw new Error("the reader has ended");
+        return value;
+      }),
+    );
+  await next();
+  hub.publish(await record(...several(2, teamId)));
+  const [one, ...others] = await next();
+  expect(one?.entries.map(({ sequence }) => sequence)).toEqual([1n, 2n]);
+  for (const other of others) expect(other).toBe(one);
+  expect(topic.bytes).toBeGreaterThan(3 * given(topic).reduce((sum, { bytes }) => sum + bytes, 0));
+  const question = "asked before";
+  topic.shared(question, () => one);
+  hub.publish(await erase(1, 2));
+  expect(topic.shared(question, () => undefined)).toBeUndefined();
+  const [latest] = await next();
+  expect(latest?.entries.map(({ sequence }) => sequence)).toEqual([3n]);
+  for (const reader of readers) await reader.return(undefined);
 });
 
 test("an erasure of this replica is applied at once, also to what the ring has dropped half of", async () => {

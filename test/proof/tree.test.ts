@@ -1,13 +1,10 @@
 import { randomInt } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { consistencyHashes, inclusionHashes, leafHashAt, rootAt } from "../../src/proof/tree.ts";
 import { openEmbedded } from "../../src/store/embedded.ts";
-import { migrateUp } from "../../src/store/migrate.ts";
 import { type Database, openPools, type Pools } from "../../src/store/pool.ts";
 import type { DefinedTree } from "../log/defined-tree.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { newTeam } from "../support/new-entry.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { GrownLog } from "./grown-log.ts";
@@ -59,10 +56,8 @@ describe.each(["PostgreSQL", "the embedded database"])("on %s", (storage) => {
       const { url } = cleanup.use(await createDatabase());
       return { connection: { connectionString: url }, singleSession: false };
     }
-    const directory = await mkdtemp(join(tmpdir(), "annals-test-"));
-    cleanup.defer(() => rm(directory, { recursive: true }));
-    const { connection } = cleanup.adopt(await openEmbedded(directory), (opened) => opened.close());
-    await migrateUp(connection, () => undefined);
+    const { path } = cleanup.use(await createDataDir());
+    const { connection } = cleanup.adopt(await openEmbedded(path), (opened) => opened.close());
     return { connection, singleSession: true };
   };
   beforeAll(async () => {

@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { createClient } from "@connectrpc/connect";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { EntryProof } from "../../gen/audit/v1/audit_service_pb.ts";
@@ -8,6 +6,7 @@ import type { AuditEntry } from "../../gen/audit/v1/entry_pb.ts";
 import { ProofService } from "../../gen/audit/v1/proof_service_pb.ts";
 import { Verifier } from "../../src/client/verify/verifier.ts";
 import { createCheckpoints } from "../support/checkpoints.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { refusal } from "../support/refusal.ts";
 import { newId, startTestServer, type TestServer, transports } from "../support/server.ts";
 
@@ -49,8 +48,7 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s", (storage) => {
       server = cleanup.use(await startTestServer({ env: checkpoints.env }));
       return;
     }
-    const dataDir = await mkdtemp(join(tmpdir(), "annals-"));
-    cleanup.defer(() => rm(dataDir, { recursive: true }));
+    const { path: dataDir } = cleanup.use(await createDataDir());
     server = cleanup.use(await startTestServer({ dataDir }));
     const { proofs } = await caller(server, { role: "platform_admin", teamId: newId("team") });
     ({ verifierKey } = await proofs.getCheckpoint({}));

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { type Client, createClient } from "@connectrpc/connect";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -9,6 +6,7 @@ import { ProofService } from "../../gen/audit/v1/proof_service_pb.ts";
 import { Frontier } from "../../src/log/merkle.ts";
 import { verifyConsistency, verifyInclusion } from "../../src/log/proof.ts";
 import { sha256 } from "../../src/log/sha256.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { refusal } from "../support/refusal.ts";
 import {
   newId,
@@ -73,8 +71,7 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s", (storage) => {
       server = cleanup.use(await startTestServer());
       return;
     }
-    const dataDir = await mkdtemp(join(tmpdir(), "annals-"));
-    cleanup.defer(() => rm(dataDir, { recursive: true }));
+    const { path: dataDir } = cleanup.use(await createDataDir());
     server = cleanup.use(await startTestServer({ dataDir }));
   });
   afterAll(() => cleanup.disposeAsync());

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
@@ -22,6 +19,7 @@ import { formatTeamId, type TeamId } from "../../src/ids.ts";
 import { summaryTurns } from "../../src/limits.ts";
 import { kinds } from "../../src/log/counts.ts";
 import { scopeNames, scopes, statuses, statusNames } from "../../src/rpc/wire-words.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { refusal } from "../support/refusal.ts";
 import { newId, startTestServer, type TestClients, type TestServer } from "../support/server.ts";
@@ -558,24 +556,20 @@ test("a search ends at its limit and says what it has counted; by time and statu
 });
 
 test("the embedded database counts too", async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), "annals-test-"));
-  try {
-    await using embedded = await startTestServer({ dataDir });
-    const teamId = newId("team");
-    const { audit } = embedded.clients(await embedded.jwt({ role: "service", grants: ["read"] }));
-    const entries = Array.from({ length: 150 }, (_, i) => ({
-      teamId,
-      action: i % 3 === 0 ? "create" : "delete",
-    }));
-    await audit.recordBatch({ entries });
-    const width = { bucketWidth: { seconds: 3_153_600_000n } };
-    const counts = async (filter: Filter) =>
-      (await audit.summarize({ teamId, filter, ...width })).buckets.flatMap(({ counts: each }) =>
-        each.map(({ count }) => count),
-      );
-    expect(await counts({})).toEqual([150n]);
-    expect(await counts({ actions: ["create"] })).toEqual([50n]);
-  } finally {
-    await rm(dataDir, { recursive: true, force: true });
-  }
+  await using directory = await createDataDir();
+  await using embedded = await startTestServer({ dataDir: directory.path });
+  const teamId = newId("team");
+  const { audit } = embedded.clients(await embedded.jwt({ role: "service", grants: ["read"] }));
+  const entries = Array.from({ length: 150 }, (_, i) => ({
+    teamId,
+    action: i % 3 === 0 ? "create" : "delete",
+  }));
+  await audit.recordBatch({ entries });
+  const width = { bucketWidth: { seconds: 3_153_600_000n } };
+  const counts = async (filter: Filter) =>
+    (await audit.summarize({ teamId, filter, ...width })).buckets.flatMap(({ counts: each }) =>
+      each.map(({ count }) => count),
+    );
+  expect(await counts({})).toEqual([150n]);
+  expect(await counts({ actions: ["create"] })).toEqual([50n]);
 }, 90_000);

@@ -1,7 +1,4 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -9,6 +6,7 @@ import * as grpc from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { newId, startTestServer, type TestServer } from "../support/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -27,8 +25,7 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s", (storage) => {
     const overrides = { heartbeatMs: 100 };
     if (storage === "PostgreSQL") server = cleanup.use(await startTestServer({ overrides }));
     else {
-      const dataDir = await mkdtemp(join(tmpdir(), "annals-"));
-      cleanup.defer(() => rm(dataDir, { recursive: true }));
+      const { path: dataDir } = cleanup.use(await createDataDir());
       server = cleanup.use(await startTestServer({ dataDir, overrides }));
     }
     token = await server.jwt({ role: "platform_admin", name: "Ada" });

@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { timestampDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { ListOrder, type StreamResponse } from "../../gen/audit/v1/audit_service_pb.ts";
 import { ActorType, DetailsState, EntryScope, EntryStatus } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReason } from "../../gen/audit/v1/error_reason_pb.ts";
 import { ApiKeyGrant } from "../../gen/audit/v1/key_service_pb.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { refusal } from "../support/refusal.ts";
 import {
   newId,
@@ -27,8 +25,7 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s", (storage) => {
       server = cleanup.use(await startTestServer({ overrides }));
       return;
     }
-    const dataDir = await mkdtemp(join(tmpdir(), "annals-"));
-    cleanup.defer(() => rm(dataDir, { recursive: true }));
+    const { path: dataDir } = cleanup.use(await createDataDir());
     server = cleanup.use(await startTestServer({ dataDir, overrides }));
   });
   afterAll(() => cleanup.disposeAsync());

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -9,6 +6,7 @@ import { type AuditEntry, DetailsState, EntryScope } from "../../gen/audit/v1/en
 import { frontierFrom } from "../../src/log/extend.ts";
 import { Frontier } from "../../src/log/merkle.ts";
 import { sha256 } from "../../src/log/sha256.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import { refusal } from "../support/refusal.ts";
 import {
   newId,
@@ -81,8 +79,7 @@ describe.each(["PostgreSQL", "the embedded default"])("on %s, withheld positions
       server = cleanup.use(await startTestServer({ overrides }));
       return;
     }
-    const dataDir = await mkdtemp(join(tmpdir(), "annals-"));
-    cleanup.defer(() => rm(dataDir, { recursive: true }));
+    const { path: dataDir } = cleanup.use(await createDataDir());
     server = cleanup.use(await startTestServer({ dataDir, overrides }));
   });
   afterAll(() => cleanup.disposeAsync());

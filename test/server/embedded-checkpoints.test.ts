@@ -1,5 +1,4 @@
-import { cp, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -8,14 +7,17 @@ import { Verifier } from "../../src/client/verify/verifier.ts";
 import { formatVerifierKey } from "../../src/log/note.ts";
 import { formatSigningKey, makeSigningKey, parseSigningKey } from "../../src/log/signing-key.ts";
 import { runCli } from "../support/cli.ts";
+import { createDataDir, type TestDataDir } from "../support/data-dir.ts";
 import { refusal } from "../support/refusal.ts";
 import { newId, startTestServer, type TestServer } from "../support/server.ts";
 
+let directory: TestDataDir;
 let dataDir: string;
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), "annals-"));
+  directory = await createDataDir();
+  dataDir = directory.path;
 });
-afterEach(() => rm(dataDir, { recursive: true }));
+afterEach(() => directory[Symbol.asyncDispose]());
 
 const read = async (name: string) => (await readFile(join(dataDir, name), "utf8")).trim();
 const modeOf = async (name: string) => (await stat(join(dataDir, name))).mode & 0o777;
@@ -27,6 +29,7 @@ async function client(server: TestServer, teamId: string) {
 }
 
 test("the first start makes a key for its owner only, and the key that verifies; the next keeps them", async () => {
+  dataDir = join(dataDir, "not-there-yet");
   const teamId = newId("team");
   let seen: string;
   {

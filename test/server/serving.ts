@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
 import type { ConnectRouter, ConnectRouterOptions } from "@connectrpc/connect";
-import { withDrainGuard } from "../../src/server/drain-guard.ts";
+import { DrainGuard, withDrainGuard } from "../../src/server/drain-guard.ts";
 import { createHealth, type Health, healthRoutes } from "../../src/server/health.ts";
 import { httpRoutes, withCors } from "../../src/server/http.ts";
 import { type Listener, type ListenOptions, listen } from "../../src/server/listen.ts";
@@ -37,6 +37,7 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
   const rpc = rpcHandler({
     ...options.router,
     bodyMs: 30_000,
+    begun: new WeakMap(),
     onError,
     routes: (router) => {
       healthRoutes(health)(router);
@@ -45,9 +46,10 @@ export async function serve(options: ServeOptions = {}): Promise<Serving> {
     fallback: httpRoutes({ health, registry: metrics.registry }),
   });
   const listener = await listen({
-    handler: withDrainGuard(withCors(rpc, options.origins ?? []), {
-      stallMs: options.stallMs ?? 30_000,
-    }),
+    handler: withDrainGuard(
+      withCors(rpc, options.origins ?? []),
+      new DrainGuard({ stallMs: options.stallMs ?? 30_000 }),
+    ),
     host: "127.0.0.1",
     port: 0,
     maxHeaderBytes: 16 * 1024,

@@ -130,10 +130,10 @@ test("the migration counts the logs that are there", async () => {
       DROP FUNCTION control_plane.count_log;
       DROP TABLE control_plane.audit_log_counts;
       ALTER TABLE control_plane.audit_log_heads DROP COLUMN counts;
-      DELETE FROM control_plane.migrations WHERE name = '0004_counts'`);
-    expect(await migrateUp({ connectionString: old.url }, () => undefined)).toEqual([
+      DELETE FROM control_plane.migrations WHERE name >= '0004_counts'`);
+    expect(await migrateUp({ connectionString: old.url }, () => undefined)).toContain(
       "0004_counts",
-    ]);
+    );
     for (const team of teams) {
       expect(await storedCounts(client, team)).toEqual(await naiveCounts(client, team));
     }

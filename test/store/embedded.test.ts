@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { type Embedded, openEmbedded } from "../../src/store/embedded.ts";
 import { migrateUp, schemaStatus } from "../../src/store/migrate.ts";
 
@@ -14,6 +14,8 @@ let temporary: string;
 let migrated: string;
 /** Migrations in it. */
 let applied: number;
+/** For the tests of what a client can do, which leave it as it was but for their table `t`. */
+let shared: Embedded;
 
 beforeAll(async () => {
   temporary = await mkdtemp(join(tmpdir(), "annals-test-"));
@@ -21,9 +23,19 @@ beforeAll(async () => {
   const embedded = await openEmbedded(migrated);
   applied = (await migrateUp(embedded.connection, () => undefined)).length;
   await embedded.close();
+  shared = await openEmbedded(await migratedDirectory());
 });
 
-afterAll(() => rm(temporary, { recursive: true, force: true }));
+afterEach(async () => {
+  const client = await connect(shared);
+  await client.query("DROP TABLE IF EXISTS t");
+  await client.end();
+});
+
+afterAll(async () => {
+  await shared?.close();
+  await rm(temporary, { recursive: true, force: true });
+});
 
 async function migratedDirectory(): Promise<string> {
   const copy = await mkdtemp(join(temporary, "d"));
@@ -78,8 +90,7 @@ test("what was written is there when it is opened again, and nobody else can ent
 });
 
 test("sessions are in UTC with ISO dates and synchronous commits", async () => {
-  const embedded = await open(await migratedDirectory());
-  const client = await connect(embedded);
+  const client = await connect(shared);
   const { rows } = await client.query(`
     SELECT current_setting('timezone') AS timezone, current_setting('datestyle') AS datestyle,
            current_setting('synchronous_commit') AS synchronous_commit,
@@ -128,8 +139,7 @@ test("a damaged database is an error, and leaves the directory free", async () =
 });
 
 test("pipelined transactions with named statements end as PostgreSQL's do", async () => {
-  const embedded = await open(await migratedDirectory());
-  const client = await connect(embedded, { pipeline: true } as pg.ClientConfig);
+  const client = await connect(shared, { pipeline: true } as pg.ClientConfig);
   await client.query("CREATE TABLE t (n integer PRIMARY KEY)");
   const insert = (n: number): Promise<pg.QueryResult> =>
     client.query({ name: "insert", text: "INSERT INTO t VALUES ($1)", values: [n] });
@@ -151,8 +161,7 @@ test("pipelined transactions with named statements end as PostgreSQL's do", asyn
 });
 
 test("large parameters and large answers pass", async () => {
-  const embedded = await open(await migratedDirectory());
-  const client = await connect(embedded);
+  const client = await connect(shared);
   const text = "é".repeat(2_000_000);
   const { rows } = await client.query("SELECT $1::text AS text", [text]);
   expect(rows[0].text === text).toBe(true);
@@ -164,8 +173,7 @@ test("large parameters and large answers pass", async () => {
 });
 
 test("a query does not block the event loop", async () => {
-  const embedded = await open(await migratedDirectory());
-  const client = await connect(embedded);
+  const client = await connect(shared);
   let ticks = 0;
   const interval = setInterval(() => {
     ticks += 1;
@@ -177,8 +185,7 @@ test("a query does not block the event loop", async () => {
 });
 
 test("a client that vanishes leaves nothing of its session to the next", async () => {
-  const embedded = await open(await migratedDirectory());
-  const first = await connect(embedded);
+  const first = await connect(shared);
   await first.query("CREATE TABLE t (n integer)");
   await first.query("SET statement_timeout = 77");
   await first.query({ name: "insert", text: "INSERT INTO t VALUES ($1)", values: [1] });
@@ -187,7 +194,7 @@ test("a client that vanishes leaves nothing of its session to the next", async (
   await first.query("INSERT INTO t VALUES (2)");
   await vanish(first);
 
-  const second = await connect(embedded);
+  const second = await connect(shared);
   expect(await count(second, "t")).toBe(1);
   expect(await count(second, "pg_prepared_statements")).toBe(0);
   expect(await count(second, "pg_locks WHERE locktype = 'advisory'")).toBe(0);
@@ -198,8 +205,7 @@ test("a client that vanishes leaves nothing of its session to the next", async (
 });
 
 test("a client that vanishes between a statement and its Sync has not committed it", async () => {
-  const embedded = await open(await migratedDirectory());
-  const first = await connect(embedded);
+  const first = await connect(shared);
   await first.query("CREATE TABLE t (n integer)");
   const { connection } = first as unknown as {
     connection: pg.Connection & {
@@ -215,16 +221,15 @@ test("a client that vanishes between a statement and its Sync has not committed 
   connection.flush();
   await once(connection, "commandComplete");
   await vanish(first);
-  const second = await connect(embedded);
+  const second = await connect(shared);
   expect(await count(second, "t")).toBe(0);
   await second.end();
 });
 
 test("a second client waits for the first to go", async () => {
-  const embedded = await open(await migratedDirectory());
-  const first = await connect(embedded);
+  const first = await connect(shared);
   await first.query("CREATE TABLE t (n integer)");
-  const second = connect(embedded);
+  const second = connect(shared);
   await first.query("INSERT INTO t VALUES (1)");
   await first.end();
   expect(await count(await second, "t")).toBe(1);
@@ -232,9 +237,8 @@ test("a second client waits for the first to go", async () => {
 });
 
 test("a second client is told when the first does not go", async () => {
-  const embedded = await open(await migratedDirectory());
-  const first = await connect(embedded);
-  await expect(connect(embedded)).rejects.toMatchObject({
+  const first = await connect(shared);
+  await expect(connect(shared)).rejects.toMatchObject({
     code: "53300",
     message: expect.stringContaining("one session"),
   });
@@ -243,8 +247,7 @@ test("a second client is told when the first does not go", async () => {
 });
 
 test("a pool of one connection reconnects at once, again and again", async () => {
-  const embedded = await open(await migratedDirectory());
-  const pool = new pg.Pool({ ...embedded.connection, max: 1, maxUses: 1 });
+  const pool = new pg.Pool({ ...shared.connection, max: 1, maxUses: 1 });
   const results = await Promise.all(Array.from({ length: 50 }, () => pool.query("SELECT 1")));
   expect(results).toHaveLength(50);
   await pool.end();

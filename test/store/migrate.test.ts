@@ -3,7 +3,13 @@ import { expect, onTestFinished, test } from "vitest";
 import { migrateUp, requireCurrentSchema, schemaStatus } from "../../src/store/migrate.ts";
 import { createDatabase } from "../support/postgres.ts";
 
-const MIGRATIONS = ["0001_log", "0002_append_only", "0003_erase_details", "0004_counts"];
+const MIGRATIONS = [
+  "0001_log",
+  "0002_append_only",
+  "0003_erase_details",
+  "0004_counts",
+  "0005_filter_indexes",
+];
 
 async function connect(connectionString: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString });

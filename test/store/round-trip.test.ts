@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { recordedEntry } from "../../src/client/recorded-entry.ts";
@@ -10,10 +7,10 @@ import { everything } from "../../src/log/filter.ts";
 import { append } from "../../src/store/append.ts";
 import { openEmbedded } from "../../src/store/embedded.ts";
 import { readWindow } from "../../src/store/entries.ts";
-import { migrateUp } from "../../src/store/migrate.ts";
 import { type Database, openPools, type Pools } from "../../src/store/pool.ts";
 import { insertStatement, insertValues } from "../../src/store/rows.ts";
 import { arbitraryEntry, arbitraryRecorded } from "../support/arbitrary-entry.ts";
+import { createDataDir } from "../support/data-dir.ts";
 import {
   leafParts,
   message,
@@ -37,14 +34,12 @@ const databases: [string, (use: (database: Database) => Promise<void>) => Promis
   [
     "the embedded database",
     async (use) => {
-      const directory = await mkdtemp(join(tmpdir(), "annals-test-"));
-      const embedded = await openEmbedded(directory);
+      await using directory = await createDataDir();
+      const embedded = await openEmbedded(directory.path);
       try {
-        await migrateUp(embedded.connection, () => undefined);
         await use({ connection: embedded.connection, singleSession: true });
       } finally {
         await embedded.close();
-        await rm(directory, { recursive: true });
       }
     },
   ],

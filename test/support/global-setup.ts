@@ -1,5 +1,8 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -9,17 +12,20 @@ import { startPostgres } from "./postgres-server.ts";
 
 const dashboardBuild = fileURLToPath(new URL("../../src/dashboard/build.ts", import.meta.url));
 const GROUP_ROLES = ["annals_service", "annals_maintenance"];
+/** What outlives the machine is not what is tested with it; waiting for the disk would take minutes. */
+const FORGETFUL = { fsync: "off", full_page_writes: "off" };
 
 /**
  * Gives the run a PostgreSQL (the one at TEST_DATABASE_URL, which must be a superuser's URL, or one
- * started for the run) and in it a migrated template, and the dashboard as its sources are. The
- * function returned removes all that the run has made.
+ * started for the run) and in it a migrated template, a directory to share, and the dashboard as its
+ * sources are. The function returned removes all that the run has made.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await buildDashboard();
   const given = process.env.TEST_DATABASE_URL;
-  const own = given ? undefined : await startPostgres();
+  const own = given ? undefined : await startPostgres({ settings: FORGETFUL });
   const url = given ?? own?.url ?? "";
+  const shared = await mkdtemp(join(tmpdir(), "annals-shared-"));
   const template = `annals_test_${randomBytes(4).toString("hex")}`;
   try {
     const strangers = await existingRoles(url);
@@ -29,11 +35,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await migrateUp({ connectionString: connection.href }, () => undefined);
     project.provide("postgresUrl", url);
     project.provide("postgresTemplate", template);
+    project.provide("sharedDirectory", shared);
     return async () => {
+      await rm(shared, { recursive: true });
       if (own) await own[Symbol.asyncDispose]();
       else await removeAll(url, template, strangers);
     };
   } catch (error) {
+    await rm(shared, { recursive: true });
     if (own) await own[Symbol.asyncDispose]();
     throw error;
   }

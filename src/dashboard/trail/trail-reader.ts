@@ -9,7 +9,7 @@ import { type TrailRow, trailRow } from "./trail-row.ts";
 
 /** Entries asked for at once. */
 const pageSize = 100;
-/** Pages without a row that are read on end, each of up to 100,000 entries searched, before it is asked. */
+/** Pages without a row that are read on end, each searched for up to 50 ms, before it is asked. */
 export const fruitlessPages = 10;
 /** Tries of a page before its failure is shown. */
 const maxFailures = 3;

@@ -259,8 +259,7 @@ function filled(text: string, bytes: number): string {
 
 const hostile = {
   script: `<script>alert(1)</script><img src=x onerror=alert(2)>"'&lt;`,
-  direction: "\u202egnp.exe\u2066\u2067\u200f",
-  hidden: "a\u200b\u200d\ufeff\u2060\u00adb",
+  "direction and hidden": "\u202egnp.exe\u2066\u2067\u200fa\u200b\u200d\ufeff\u2060\u00adb",
   emoji: "👩‍👩‍👧‍👦🏴‍☠️é\u0301\u0489",
   unbroken: "W",
 };

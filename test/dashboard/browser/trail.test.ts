@@ -93,10 +93,10 @@ test("from a time in the address one pages both ways, and nothing is missing or 
   expect((await mark.boundingBox())?.y).toBeLessThan(700);
   const between = (seen: readonly number[], first: number, last: number) =>
     seen.slice(seen.indexOf(first), seen.indexOf(last) + 1);
-  const upwards = between(await scrollTo(page, 6_500), marked, 6_500);
-  expect(upwards).toEqual(down(6_500, marked).reverse());
-  const downwards = between(await scrollTo(page, 3_500), 6_500, 3_500);
-  expect(downwards).toEqual(down(6_500, 3_500));
+  const upwards = between(await scrollTo(page, 5_800), marked, 5_800);
+  expect(upwards).toEqual(down(5_800, marked).reverse());
+  const downwards = between(await scrollTo(page, 4_400), 5_800, 4_400);
+  expect(downwards).toEqual(down(5_800, 4_400));
 }, 120_000);
 
 test("a link opens its view, and the back button closes what was opened", async () => {

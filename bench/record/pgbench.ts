@@ -1,0 +1,133 @@
+import {
+  batches,
+  createPgbenchTable,
+  type InsertScript,
+  pgbenchTable,
+  singleRow,
+} from "../baselines/insert-scripts.ts";
+import { findPgbench, runPgbench } from "../baselines/pgbench.ts";
+import type { BenchDatabase, BenchPostgres } from "../database.ts";
+import { childrenCpuSeconds, findPostmaster, postgresUsage } from "../load/cpu.ts";
+import type { Shape } from "../load/load.ts";
+import { figure, progress } from "../report.ts";
+import type { Setting } from "../suite.ts";
+import type { Contestant, Turn } from "./contestant.ts";
+
+/** Numbers of clients that are tried; the best is taken. */
+const candidates = { single: [8, 16, 32, 64], batch: [1, 2, 4, 8] };
+
+/** PostgreSQL by itself: its own bench inserts the same columns under the same indexes. */
+export async function startPgbench(
+  { postgres, quick }: Pick<Setting, "postgres" | "quick">,
+  kind: "single" | "batch",
+): Promise<Contestant> {
+  const program = await findPgbench();
+  await using resources = new AsyncDisposableStack();
+  const database = resources.use(await postgres.createDatabase());
+  await createPgbenchTable(database.pools.write);
+  const makeId = await idFunction(postgres, database);
+  const scripts = kind === "single" ? [singleRow(makeId)] : batches(makeId);
+  const clients = quick ? candidates[kind].slice(1, 3) : candidates[kind];
+  let best: { script: InsertScript; clients: number; perSecond: number } | undefined;
+  for (const script of scripts) {
+    for (const count of clients) {
+      const run = { url: database.url, ...script, clients: count, seconds: quick ? 2 : 3 };
+      const perSecond = (await runPgbench(program, run)).perSecond * script.rows;
+      progress(`pgbench: ${script.name}, ${count} clients: ${figure(Math.round(perSecond))}/s`);
+      if (best === undefined || perSecond > best.perSecond) {
+        best = { script, clients: count, perSecond };
+      }
+    }
+  }
+  if (best === undefined) throw new Error("no way of inserting was tried");
+  const postmaster = await findPostmaster(database.url);
+  return new PgbenchContestant(program, best, database, postmaster, resources.move());
+}
+
+/** Ids that increase, as those of the SDK do; before PostgreSQL 18 it cannot make them. */
+async function idFunction(postgres: BenchPostgres, database: BenchDatabase): Promise<string> {
+  const [row] = await database.execute("SELECT to_regprocedure('uuidv7()') IS NOT NULL AS known");
+  if (row?.known !== true) progress(`PostgreSQL ${postgres.version} has no uuidv7: random ids`);
+  return row?.known === true ? "uuidv7()" : "gen_random_uuid()";
+}
+
+class PgbenchContestant implements Contestant {
+  readonly name: string;
+  readonly #program: string;
+  readonly #script: InsertScript;
+  readonly #clients: number;
+  readonly #database: BenchDatabase;
+  readonly #postmaster: number | undefined;
+  readonly #resources: AsyncDisposableStack;
+
+  constructor(
+    program: string,
+    best: { script: InsertScript; clients: number },
+    database: BenchDatabase,
+    postmaster: number | undefined,
+    resources: AsyncDisposableStack,
+  ) {
+    this.name = `(c) pgbench, ${best.script.name}, ${best.clients} clients`;
+    this.#program = program;
+    this.#script = best.script;
+    this.#clients = best.clients;
+    this.#database = database;
+    this.#postmaster = postmaster;
+    this.#resources = resources;
+  }
+
+  /** However many a closed loop wants in flight, pgbench has the number of clients that is best for it. */
+  async run(shape: Shape): Promise<Turn> {
+    await this.#database.execute("CHECKPOINT");
+    const before = await this.#count();
+    const postgres = this.#postgresCpu();
+    const load = childrenCpuSeconds();
+    const { rows } = this.#script;
+    const { transactions, perSecond, latenciesMs } = await runPgbench(this.#program, {
+      url: this.#database.url,
+      ...this.#script,
+      clients: this.#clients,
+      seconds: shape.seconds,
+      ...(shape.kind === "open" ? { perSecond: shape.perSecond / rows } : {}),
+      log: shape.kind === "open",
+    });
+    const postgresCpu = this.#postgresCpu() - postgres;
+    const inserted = transactions * rows;
+    const loadCpu = ((childrenCpuSeconds() - load) * 1e6) / inserted;
+    const found = (await this.#count()) - before;
+    if (found !== inserted) {
+      throw new Error(`${this.name}: ${inserted} rows inserted, ${found} found`);
+    }
+    return {
+      perSecond: perSecond * rows,
+      latenciesMs,
+      serverCpu: 0,
+      postgresCpu: (postgresCpu * 1e6) / inserted,
+      loadCpu,
+      lagMs: 0,
+    };
+  }
+
+  peakBytes(): number {
+    return 0;
+  }
+
+  verify(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #count(): Promise<number> {
+    const [row] = await this.#database.execute(
+      `SELECT count(*)::float8 AS count FROM ${pgbenchTable}`,
+    );
+    return Number(row?.count);
+  }
+
+  #postgresCpu(): number {
+    return this.#postmaster === undefined ? Number.NaN : postgresUsage(this.#postmaster).cpuSeconds;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+}

@@ -1,0 +1,95 @@
+import { progress } from "../report.ts";
+import type { Setting } from "../suite.ts";
+import { startPgbench } from "./pgbench.ts";
+import { startAnnals, startNaiveContestant } from "./service.ts";
+import { inTurns, type Outcome, rateColumns, rateRow, ratio } from "./turns.ts";
+
+const inFlight = 128;
+const teams = 8;
+
+/** How many entries a second are recorded one by one, beside who does less. */
+export async function measureUnary(setting: Setting): Promise<void> {
+  const { postgres, report, rounds, quick } = setting;
+  await using cleanup = new AsyncDisposableStack();
+  const annals = (protocol: "connect" | "grpc", count: number, env = {}) =>
+    startAnnals(postgres, {
+      env,
+      name: nameOf(protocol, count, env),
+      protocol,
+      teams: count,
+      entries: 1,
+    });
+  /** How it depends on the number of teams, and on the fast lane. */
+  const others = async () => [
+    cleanup.use(await annals("connect", 1)),
+    cleanup.use(await annals("connect", 1_000)),
+    cleanup.use(await annals("connect", teams, { FAST_LANE: "off" })),
+  ];
+  const connect = cleanup.use(await annals("connect", teams));
+  const grpc = cleanup.use(await annals("grpc", teams));
+  const naive = {
+    protocol: "connect",
+    teams,
+    entries: 1,
+    name: "(a) naive, connect-node",
+  } as const;
+  const naiveGrpc = { ...naive, protocol: "grpc", name: "(b) naive, grpc-js" } as const;
+  const contestants = [
+    connect,
+    grpc,
+    cleanup.use(await startNaiveContestant(postgres, "connect", naive)),
+    cleanup.use(await startNaiveContestant(postgres, "grpc", naiveGrpc)),
+    cleanup.use(await startPgbench(setting, "single")),
+    ...(quick ? [] : await others()),
+  ];
+  progress("unary: warming up");
+  const outcomes = await inTurns("unary", contestants, rounds, () => ({
+    kind: "closed",
+    inFlight,
+    seconds: quick ? 1 : 5,
+  }));
+  report.table({
+    title: `Record, one entry a call, ${inFlight} calls in flight`,
+    columns: rateColumns,
+    rows: outcomes.map(rateRow),
+    note:
+      `${rounds} rounds in turns. Entries of the demo's traffic with new ids, of ${teams} teams in turns ` +
+      "unless the row says otherwise; Connect and gRPC in the binary form over HTTP/2, with a JWT and a " +
+      "deadline. After each turn the database held as many entries as were acknowledged; in the end " +
+      "Annals' sequences were dense and an entry of each log was proved to be under its checkpoint.",
+  });
+  const [byConnect, byGrpc, a, b, c] = outcomes as [Outcome, Outcome, Outcome, Outcome, Outcome];
+  for (const [protocol, own] of [
+    ["Connect", byConnect],
+    ["gRPC", byGrpc],
+  ] as const) {
+    const claims = [
+      ["naive", `over (a), the naive service by connect-node`, a, 5],
+      ["pgbench", "over (c), a row at a time by pgbench", c, 1],
+    ] as const;
+    for (const [id, over, rival, atLeast] of claims) {
+      report.claim({
+        id: `unary.${protocol.toLowerCase()}.${id}`,
+        goal: "unary-record",
+        what: `${protocol}, ${over}`,
+        measured: ratio(own, rival, (turn) => turn.perSecond),
+        unit: "times",
+        target: { atLeast },
+      });
+    }
+  }
+  report.table({
+    title: "Record: ratios of rates, the median over rounds",
+    columns: ["", "over (a)", "over (b)", "over (c)"],
+    rows: [byConnect, byGrpc].map((own) => [
+      own.contestant.name,
+      ...[a, b, c].map((rival) => ratio(own, rival, (turn) => turn.perSecond)),
+    ]),
+  });
+}
+
+function nameOf(protocol: string, count: number, env: object): string {
+  const settings = Object.entries(env).map(([name, value]) => `, ${name}=${value}`);
+  const forTeams = count === 1 ? "1 team" : `${count} teams`;
+  return `Annals, ${protocol === "grpc" ? "gRPC" : "Connect"}, ${forTeams}${settings.join("")}`;
+}

@@ -1,0 +1,74 @@
+/** What woke a wait. */
+export type Wake = "more" | "timeout" | "aborted";
+
+/** What is waited for: it wakes those in `waiting`, and counts how often it has done so. */
+export interface Awaited {
+  readonly wakes: number;
+  readonly waiting: Set<Waiter>;
+}
+
+/**
+ * One who waits time and again. It hears of the abort by one listener for all its waits, and a
+ * timer that is running is left alone by a wait that ends sooner: as both would cost more than
+ * the rest of a wait. Dispose of it at the end.
+ */
+export class Waiter implements Disposable {
+  readonly #awaited: Awaited;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.end("aborted");
+  #resolve: ((wake: Wake) => void) | undefined;
+  /** When the wait ends, and when the timer fires, if one runs. */
+  #dueMs = 0;
+  #timerMs = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(awaited: Awaited, signal: AbortSignal) {
+    this.#awaited = awaited;
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  /**
+   * Waits until woken, for at most `ms`, or until the signal aborts; not at all if it has been
+   * woken since `wakes` was read. One wait at a time.
+   */
+  wait(ms: number, wakes = this.#awaited.wakes): Promise<Wake> {
+    if (this.#signal.aborted) return Promise.resolve("aborted");
+    if (wakes !== this.#awaited.wakes) return Promise.resolve("more");
+    this.#dueMs = performance.now() + ms;
+    if (this.#dueMs < this.#timerMs) this.#setTimer(ms);
+    this.#awaited.waiting.add(this);
+    return new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  /** Ends the wait, if there is one. */
+  end(wake: Wake): void {
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
+    this.#resolve = undefined;
+    this.#awaited.waiting.delete(this);
+    resolve(wake);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#signal.removeEventListener("abort", this.#onAbort);
+    this.end("aborted");
+  }
+
+  #setTimer(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timerMs = performance.now() + ms;
+    this.#timer = setTimeout(() => this.#onTimer(), ms);
+  }
+
+  #onTimer(): void {
+    this.#timerMs = Number.POSITIVE_INFINITY;
+    if (this.#resolve === undefined) return;
+    const leftMs = this.#dueMs - performance.now();
+    if (leftMs > 0) this.#setTimer(leftMs);
+    else this.end("timeout");
+  }
+}
