@@ -39,7 +39,7 @@ export async function startAnnals(
     options,
     "control_plane.audit_logs",
     async (database) => {
-      const server = await startServer(database.url);
+      const server = await startServer(database.url, options.env);
       const verify = async () => {
         await checkDense(database);
         await checkProofs(server, database);
