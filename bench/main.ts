@@ -1,4 +1,5 @@
 /** `npm run bench`: measures what is promised, each figure beside a baseline from the same run. */
+import { access, constants, mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { dashboard } from "./dashboard.ts";
@@ -8,9 +9,9 @@ import { describeMachine } from "./machine.ts";
 import { proofs } from "./proofs.ts";
 import { record } from "./record.ts";
 import { recorder } from "./recorder.ts";
-import { goalTable } from "./report/goal-table.ts";
-import { writeReports } from "./report/write.ts";
+import { writeGoals, writeReport } from "./report/write.ts";
 import { isMet, Report } from "./report.ts";
+import { openScratch } from "./scratch.ts";
 import { stream } from "./stream.ts";
 import type { Suite } from "./suite.ts";
 import { summarize } from "./summarize.ts";
@@ -48,7 +49,8 @@ const { values, positionals } = parseArgs({
   },
 });
 const { quick } = values;
-const results = quick || values.only !== "" ? "results/scratch" : "results";
+const isPartial = quick || values.only !== "";
+const results = isPartial ? "results/scratch" : "results";
 const directory = values.out ?? fileURLToPath(new URL(results, import.meta.url));
 const entries = Number(values.entries ?? (quick ? 10_000 : 1_000_000));
 const seconds = Number(values.seconds ?? (quick ? 2 : 60));
@@ -64,14 +66,6 @@ const mistake =
         : !(seconds > 0)
           ? "--seconds: above 0"
           : undefined;
-// So that what was started ends too, by its owners' exit handlers.
-for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
-
 if (values.help) {
   process.stdout.write(usage);
 } else if (mistake !== undefined) {
@@ -83,7 +77,11 @@ if (values.help) {
 
 /** Runs suites; after one that fails the others go on. */
 async function run(chosen: readonly Suite[]): Promise<void> {
+  // Before hours of work: whether there is a place for what they bring.
+  await mkdir(directory, { recursive: true });
+  await access(directory, constants.W_OK);
   await using postgres = await openPostgres();
+  using _scratch = openScratch();
   const machine = describeMachine(postgres);
   const command = ["npm run bench --", ...process.argv.slice(2)].join(" ");
   const reports: Report[] = [];
@@ -97,9 +95,14 @@ async function run(chosen: readonly Suite[]): Promise<void> {
     }
     report.finish();
     if (report.failures.length > 0) process.exitCode = 1;
+    if (report.parts.length > 0) await writeReport(directory, report);
   }
-  process.stdout.write(goalTable(reports));
-  await writeReports(directory, reports);
+  if (reports.every(({ parts }) => parts.length === 0)) {
+    process.stderr.write(`no part of these suites has a name with ${values.only} in it\n`);
+    process.exitCode = 2;
+    return;
+  }
+  process.stdout.write(await writeGoals(directory, reports, { others: !isPartial }));
   const missed = reports.flatMap(({ claims }) => claims).some((claim) => !isMet(claim));
   if (values.check && missed) process.exitCode = 1;
 }

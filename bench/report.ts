@@ -1,7 +1,7 @@
 import type { GoalId } from "./goals.ts";
 import type { Machine } from "./machine.ts";
 import { claimTable, figure, machineText, tableText } from "./report/markdown.ts";
-import { median, percentile, type Samples } from "./samples.ts";
+import { median, percentile, type Rounds, type Samples } from "./samples.ts";
 
 export { figure };
 
@@ -58,7 +58,7 @@ export function isMet({ measured, target }: Claim): boolean {
   return "atMost" in target ? measured <= target.atMost : measured >= target.atLeast;
 }
 
-/** What a suite found. Tables are printed as they come, in Markdown. */
+/** What a suite found. Each part's tables are printed when it has come to its end, in Markdown. */
 export class Report {
   readonly suite: string;
   readonly machine: Machine;
@@ -67,6 +67,8 @@ export class Report {
   readonly tables: Table[] = [];
   readonly curves: Curve[] = [];
   readonly claims: Claim[] = [];
+  /** Parts that were begun. */
+  readonly parts: string[] = [];
   /** What did not come to an end, or whose result was wrong: it has no figures. */
   readonly failures: { readonly part: string; readonly why: string }[] = [];
 
@@ -77,10 +79,23 @@ export class Report {
     print(`## ${suite}\n`, `${machineText(this)}\n`);
   }
 
-  /** Adds a table and prints it. */
+  /** Runs a part, whose figures count and are printed only if it comes to its end without an error. */
+  async part(name: string, work: () => Promise<void>): Promise<void> {
+    this.parts.push(name);
+    const lists: readonly unknown[][] = [this.tables, this.curves, this.claims];
+    const before = lists.map(({ length }) => length);
+    try {
+      await work();
+    } catch (error) {
+      for (const [i, list] of lists.entries()) list.length = before[i] ?? 0;
+      this.fail(name, error);
+    }
+    print(...this.tables.slice(before[0]).flatMap(tableText));
+  }
+
+  /** Adds a table. */
   table(table: Table): void {
     this.tables.push(table);
-    print(...tableText(table));
   }
 
   /** Adds a curve: a plot beside the report, which shows it. */
@@ -107,9 +122,9 @@ export class Report {
   }
 }
 
-/** The median of samples and their range. */
-export function middle(samples: Samples): Cell {
-  return { median: median(samples), least: percentile(samples, 0), most: percentile(samples, 1) };
+/** The median of rounds and their range. */
+export function middle(rounds: Rounds): Cell {
+  return { median: median(rounds), least: Math.min(...rounds), most: Math.max(...rounds) };
 }
 
 /** What half of the samples and 99 in 100 do not exceed. */

@@ -3,16 +3,25 @@
 /** Measured values, ascending. */
 export type Samples = readonly number[];
 
+/** What was measured in turns: a value a round, in their order. */
+export type Rounds = readonly number[];
+
 /** The value that a share of the samples, from 0 to 1, does not exceed. */
-export function percentile(samples: Samples, share: number): number {
+export function percentile(samples: ArrayLike<number>, share: number): number {
   const value = samples[Math.max(0, Math.ceil(share * samples.length) - 1)];
   if (value === undefined) throw new RangeError("there are no samples");
   return value;
 }
 
-/** The middle one. */
-export function median(samples: Samples): number {
-  return percentile(samples, 0.5);
+/** The middle one, whatever their order; of an even number the mean of the two in the middle. */
+export function median(samples: ArrayLike<number>): number {
+  const sorted = Float64Array.from(samples).sort();
+  return (percentile(sorted, 0.5) + (sorted[Math.floor(sorted.length / 2)] as number)) / 2;
+}
+
+/** The median of the ratios of two, round by round: what befell one befell the other. */
+export function medianRatio(ones: Rounds, others: Rounds): number {
+  return median(ones.map((one, i) => one / (others[i] as number)));
 }
 
 /** CPU time of this process, all its threads, while `work` runs: microseconds. */
@@ -37,7 +46,7 @@ export async function elapsedMillis(work: () => Promise<unknown> | unknown): Pro
 export async function inTurns<Name extends string>(
   rounds: number,
   measures: Readonly<Record<Name, () => Promise<number> | number>>,
-): Promise<Record<Name, Samples>> {
+): Promise<Record<Name, Rounds>> {
   const names = Object.keys(measures) as Name[];
   const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
     Name,
@@ -49,7 +58,6 @@ export async function inTurns<Name extends string>(
       if (round > 0) samples[name].push(value);
     }
   }
-  for (const name of names) samples[name].sort((a, b) => a - b);
   return samples;
 }
 

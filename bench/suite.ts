@@ -31,11 +31,6 @@ export async function runParts(
   parts: Readonly<Record<string, (setting: Setting) => Promise<void>>>,
 ): Promise<void> {
   for (const [name, part] of Object.entries(parts)) {
-    if (!name.includes(setting.only)) continue;
-    try {
-      await part(setting);
-    } catch (error) {
-      setting.report.fail(name, error);
-    }
+    if (name.includes(setting.only)) await setting.report.part(name, () => part(setting));
   }
 }

@@ -53,7 +53,7 @@ export interface Config extends StorageConfig {
   readonly corsOrigins: readonly string[];
   /** Whether `/` serves the dashboard. */
   readonly dashboard: boolean;
-  /** Whether Record and RecordBatch may take the fast lane. */
+  /** Whether Record and RecordBatch may take the fast lane, and messages of a Stream go past the library. */
   readonly fastLane: boolean;
   readonly prefixes: PrefixRegistry;
   /** Absent in the embedded default without configured credentials: a development secret is made. */

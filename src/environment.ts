@@ -142,7 +142,9 @@ export const environment = z.object({
   FAST_LANE: z
     .enum(["on", "off"])
     .default("on")
-    .describe("`off` takes every `Record` and `RecordBatch` through connect-node, as other calls."),
+    .describe(
+      "`off` takes every `Record`, `RecordBatch` and message of a `Stream` through connect-node.",
+    ),
   FEED_HINTS: boolean
     .default(true)
     .describe("Tell other replicas of new entries by NOTIFY; without, they poll each second."),

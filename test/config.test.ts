@@ -294,7 +294,7 @@ describe("the key of checkpoints", () => {
 
   test("is not in what is printed of the configuration", () => {
     const config = loadConfig({ CHECKPOINT_KEY: signingText });
-    const seed = signingText.slice(signingText.lastIndexOf("+") + 1);
+    const seed = signingText.split("+").slice(4).join("+"); // Base64 can have a plus.
     expect(inspect(config, { depth: 9 }) + JSON.stringify(config)).not.toContain(seed);
   });
 

@@ -8,13 +8,22 @@ export const pgbenchTable = "control_plane.pgbench_logs";
 /** A transaction for pgbench. */
 export interface InsertScript {
   readonly name: string;
-  readonly script: string;
+  /** Ways to make it, taken at random. */
+  readonly scripts: readonly string[];
   readonly variables: Readonly<Record<string, string>>;
   /** Rows a transaction. */
   readonly rows: number;
 }
 
 const batchRows = 200;
+/** More would have to be prepared by each client in each run. */
+const entriesForSingleRows = 8;
+/** Ids that differ from row to row, and how many there are: about as many as of the demo's. */
+const variedColumns = new Map([
+  ["actor_id", 200],
+  ["resource_id", 1_000],
+  ["request_id", 4_000],
+]);
 
 /** Makes the table: positions from a database sequence, since pgbench keeps no heads. */
 export async function createPgbenchTable(db: pg.Pool): Promise<void> {
@@ -34,30 +43,51 @@ const names =
   "details_digest, leaf_hash";
 
 /**
- * One row a transaction: an entry such as the demo's, its ids by chance, its hashes constant. `makeId` is
- * the database's function that makes an id, best one of increasing ids.
+ * One row a transaction, of one of a few of the demo's entries: those that stand for its small and large
+ * ones, with as many actors, resources and requests, and constant hashes. `makeId` is the database's
+ * function that makes an id, best one of increasing ids.
  */
 export function singleRow(makeId: string): InsertScript {
-  const uuid = (variable: string, like: string) =>
-    `'${like}' || lpad(to_hex(:${variable}::int), 12, '0')`;
+  const columns = demoColumns();
+  const bytes = (row: number) =>
+    [...columns.values()].reduce((sum, cells) => sum + (cells[row]?.length ?? 0), 0);
+  const bySize = Array.from({ length: batchRows }, (_, row) => row).sort(
+    (one, other) => bytes(one) - bytes(other),
+  );
+  const given = (name: string, row: number) => {
+    const cell = columns.get(name)?.[row] ?? null;
+    const varied = cell !== null && cell.length > 12 && variedColumns.has(name);
+    if (!varied) return `${literal(cell)}::${types[name] ?? "text"}`;
+    return `${literal(cell.slice(0, -12))} || lpad(to_hex(:${name}::int), 12, '0')`;
+  };
+  const made = madeColumns(makeId);
+  const variables = [...variedColumns].map(
+    ([name, count]) => `\\set ${name} random(1, ${count})\n`,
+  );
   return {
     name: "one row",
     rows: 1,
     variables: {},
-    script: `\\set team random(1, 8)
-\\set actor random(1, 200)
-\\set resource random(1, 2000000000)
-\\set address random(1, 254)
-INSERT INTO ${pgbenchTable} (${names})
-VALUES ((${uuid("team", "5b1f3a52-5c0e-4f0e-8f8b-")})::uuid, ${next}, ${makeId},
-  'service', 'billing', 'user', ${uuid("actor", "usr-7f0c9f60-33a3-4f59-8b0c-")}, 'Ada Byron',
-  'sandbox', ${uuid("resource", "sb-0a5d8c1e-92f4-4d4b-9d57-")}, 'build-4f1c', 'sandbox.create',
-  'team', 'success', '{"template": "python-3.13"}'::jsonb, ('203.0.113.' || :address)::inet,
-  'Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0',
-  ${uuid("resource", "2f6b1c1e-4f0a-4c8e-8a31-")}, '4bf92f3577b34da6a3ce929d0e0e4736', now(),
-  clock_timestamp(), 'present', sha256(''), sha256(''), sha256(''));
-`,
+    // The middle of each eighth.
+    scripts: Array.from({ length: entriesForSingleRows }, (_, i) => {
+      const row = bySize[Math.floor(((i + 0.5) / entriesForSingleRows) * batchRows)] as number;
+      const cells = names.split(", ").map((name) => made.get(name) ?? given(name, row));
+      return `${chooseTeam}${variables.join("")}INSERT INTO ${pgbenchTable} (${names})
+VALUES (${cells.join(", ")});\n`;
+    }),
   };
+}
+
+const chooseTeam = "\\set team random(1, 8)\n";
+
+/** What is made for each row; the other columns are the demo's. */
+function madeColumns(makeId: string): ReadonlyMap<string, string> {
+  return new Map([
+    ["team_id", "('5b1f3a52-5c0e-4f0e-8f8b-' || lpad(to_hex(:team::int), 12, '0'))::uuid"],
+    ["sequence", next],
+    ["id", makeId],
+    ["record_time", "clock_timestamp()"],
+  ]);
 }
 
 /**
@@ -65,16 +95,8 @@ VALUES ((${uuid("team", "5b1f3a52-5c0e-4f0e-8f8b-")})::uuid, ${next}, ${makeId},
  * Annals inserts, and by a list of VALUES that is parsed once.
  */
 export function batches(makeId: string): InsertScript[] {
-  const team = "('5b1f3a52-5c0e-4f0e-8f8b-' || lpad(to_hex(:team::int), 12, '0'))::uuid";
   const columns = demoColumns();
-  const choose = "\\set team random(1, 8)\n";
-  // Team, position, id and time of recording are made for each row; the others are the demo's.
-  const made = new Map([
-    ["team_id", team],
-    ["sequence", next],
-    ["id", makeId],
-    ["record_time", "clock_timestamp()"],
-  ]);
+  const made = madeColumns(makeId);
   const given = [...columns].filter(([name]) => !made.has(name));
   const value = (name: string) => made.get(name) ?? `${name}::${types[name] ?? "text"}`;
   const order = names.split(", ");
@@ -90,17 +112,21 @@ export function batches(makeId: string): InsertScript[] {
       name: `unnest, ${batchRows} rows`,
       rows: batchRows,
       variables: Object.fromEntries(given.map(([name, cells]) => [name, arrayText(cells)])),
-      script: `${choose}INSERT INTO ${pgbenchTable} (${names})
+      scripts: [
+        `${chooseTeam}INSERT INTO ${pgbenchTable} (${names})
 SELECT ${order.map(value).join(", ")}
 FROM unnest(${given.map(([name]) => `:${name}::text[]`).join(", ")})
   AS entry (${given.map(([name]) => name).join(", ")});
 `,
+      ],
     },
     {
       name: `VALUES, ${batchRows} rows`,
       rows: batchRows,
       variables: {},
-      script: `${choose}INSERT INTO ${pgbenchTable} (${names}) VALUES\n${rows.join(",\n")};\n`,
+      scripts: [
+        `${chooseTeam}INSERT INTO ${pgbenchTable} (${names}) VALUES\n${rows.join(",\n")};\n`,
+      ],
     },
   ];
 }

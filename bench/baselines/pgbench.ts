@@ -15,8 +15,8 @@ export interface PgbenchRun {
 /** How to run it. */
 export interface PgbenchOptions {
   readonly url: string;
-  /** The transaction. */
-  readonly script: string;
+  /** The transaction; of several, one at random each time. */
+  readonly scripts: readonly string[];
   readonly variables?: Readonly<Record<string, string>>;
   readonly clients: number;
   readonly seconds: number;
@@ -54,14 +54,17 @@ export async function findPgbench(): Promise<string> {
  * @throws Error if it fails, or if any transaction did.
  */
 export async function runPgbench(program: string, options: PgbenchOptions): Promise<PgbenchRun> {
-  const { url, script, clients, seconds, perSecond, log = false, variables = {} } = options;
+  const { url, scripts, clients, seconds, perSecond, log = false, variables = {} } = options;
   const directory = await mkdtemp(join(tmpdir(), "annals-bench-pgbench-"));
   try {
-    await writeFile(join(directory, "script.sql"), script);
+    const files = scripts.map((_, i) => `script-${i}.sql`);
+    for (const [i, file] of files.entries()) {
+      await writeFile(join(directory, file), scripts[i] as string);
+    }
     const args = [
       "--no-vacuum",
       "--protocol=prepared",
-      "--file=script.sql",
+      ...files.map((file) => `--file=${file}`),
       `--client=${clients}`,
       `--jobs=${Math.min(clients, 2)}`,
       `--time=${Math.max(1, Math.round(seconds))}`,

@@ -56,26 +56,27 @@ export async function measureFilters(setting: Setting, shelf: TrailShelf): Promi
   const { report, quick } = setting;
   const trails = await shelf.open();
   const rows = [];
-  const slowest: { name: string; millis: number; limited: boolean }[] = [];
+  const slowest: { name: string; kind: string; millis: number; limited: boolean }[] = [];
   const curves = [];
   for (const [name, kind, filterOf] of filters) {
     progress(`list: by ${name}`);
     let limited = false;
+    for (const trail of trails) {
+      const found = await search(trail, filterOf(trail));
+      if (found === (name === nobody)) throw new Error(`${name}: ${found ? "" : "nothing "}found`);
+    }
     const calls = trails.map((trail) => {
       const request = { teamId: formatTeamId(trail.large), filter: filterOf(trail) };
       return async () => {
         const { entries, nextPageToken } = await trail.admin.audit.list(request);
         if (kind === "common" && entries.length !== 50) throw new Error(`${name}: a short page`);
         if (nextPageToken !== "" && entries.length < 50) limited = true;
-        else if (kind === "rare" && entries.length === 0 && name !== nobody) {
-          throw new Error(`${name}: nothing found`);
-        }
       };
     });
     const bySize = await sideBySide(calls, quick ? 30 : 100);
     rows.push([name, kind, ...bySize.map(percentiles), limited ? "some" : "none"]);
     const last = bySize.at(-1);
-    if (last !== undefined) slowest.push({ name, millis: percentile(last, 0.99), limited });
+    if (last !== undefined) slowest.push({ name, kind, millis: percentile(last, 0.99), limited });
     if (kind === "rare") {
       const points = bySize.map(
         (samples, i) => [trails[i]?.entries ?? 0, percentile(samples, 0.5)] as const,
@@ -98,14 +99,27 @@ export async function measureFilters(setting: Setting, shelf: TrailShelf): Promi
     y: { label: "ms, p50", scale: "log" },
     series: curves,
   });
-  for (const { name, millis, limited } of slowest) {
+  const largest = figure(trails.at(-1)?.entries ?? 0);
+  for (const { name, kind, millis, limited } of slowest) {
     report.claim({
       id: `list.filter.${name.replaceAll(/[^a-z0-9]+/g, "-")}`,
-      goal: "list-filters",
-      what: `List by ${name} in the largest trail, p99${limited ? ", some pages ending at the limit" : ""}`,
+      // The goal is of rare matches.
+      ...(kind !== "common" && { goal: "list-filters" }),
+      what: `List by ${name} at ${largest} entries, p99${limited ? ", some pages ending at the limit" : ""}`,
       measured: millis,
       unit: "ms",
-      target: { atMost: limited ? 2 * searchLimits.searchMs : 20 },
+      target: { atMost: limited || kind === "unaided" ? 2 * searchLimits.searchMs : 20 },
     });
+  }
+}
+
+/** Whether there is a match, however many pages it takes to come to it. */
+async function search(trail: OpenTrail, filter: Filter): Promise<boolean> {
+  const request = { teamId: formatTeamId(trail.large), filter };
+  for (let pageToken = ""; ; ) {
+    const page = await trail.admin.audit.list({ ...request, pageToken });
+    if (page.entries.length > 0) return true;
+    if (page.nextPageToken === "") return false;
+    pageToken = page.nextPageToken;
   }
 }

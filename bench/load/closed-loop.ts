@@ -17,7 +17,7 @@ export function closedLoop(call: Call, inFlight: number, seconds: number): Promi
       open--;
       tallying.add(sent, problem);
       next();
-    });
+    }, sent);
   };
   for (let i = 0; i < inFlight; i++) next();
   return promise;

@@ -2,11 +2,11 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import pg from "pg";
 
-/** What processes have used since they began. */
+/** What a process has used since it began. */
 export interface Usage {
   /** CPU time of all threads, user and system: seconds, in steps of the kernel's clock (10 ms). */
   readonly cpuSeconds: number;
-  /** The most memory that was ever resident: bytes. Of several processes, the largest one's. */
+  /** The most memory that was ever resident: bytes. */
   readonly peakBytes: number;
 }
 
@@ -18,28 +18,22 @@ const ticksASecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "ut
  * @throws Error if there is no such process, or no `/proc` (Linux only).
  */
 export function processUsage(pid: number): Usage {
-  const stat = readStat(pid);
-  return { cpuSeconds: stat.own, peakBytes: peakBytes(pid) };
+  return { cpuSeconds: readStat(pid).own, peakBytes: peakBytes(pid) };
 }
 
 /**
- * What a PostgreSQL has used, all its processes, those of sessions that have ended included.
+ * CPU seconds that a PostgreSQL has used, all its processes, those of sessions that have ended included.
  *
  * @param postmaster - Its first process; see {@link findPostmaster}.
  */
-export function postgresUsage(postmaster: number): Usage {
-  const root = readStat(postmaster);
-  let cpuSeconds = root.own + root.reaped;
-  let most = peakBytes(postmaster);
-  for (const pid of childrenOf(postmaster)) {
-    try {
-      cpuSeconds += readStat(pid).own;
-      most = Math.max(most, peakBytes(pid));
-    } catch {
-      // It has ended meanwhile: what it used is in the postmaster's account with the next reading.
-    }
+export function postgresCpuSeconds(postmaster: number): number {
+  for (;;) {
+    const before = readStat(postmaster).reaped;
+    const living = childrenOf(postmaster).reduce((sum, child) => sum + child.own, 0);
+    const { own, reaped } = readStat(postmaster);
+    // What ended meanwhile is in neither account or in both.
+    if (reaped === before) return own + reaped + living;
   }
-  return { cpuSeconds, peakBytes: most };
 }
 
 /** The first process of the PostgreSQL at a URL; undefined if it is not on this machine. */
@@ -84,17 +78,18 @@ function readStat(pid: number): Stat {
   };
 }
 
-function childrenOf(parent: number): number[] {
+function childrenOf(parent: number): Stat[] {
   return readdirSync("/proc")
     .map(Number)
-    .filter((pid) => {
-      if (!(pid > 0)) return false;
+    .filter((pid) => pid > 0)
+    .flatMap((pid) => {
       try {
-        return readStat(pid).parent === parent;
+        return [readStat(pid)];
       } catch {
-        return false; // It has ended meanwhile.
+        return []; // It has ended meanwhile.
       }
-    });
+    })
+    .filter((stat) => stat.parent === parent);
 }
 
 function peakBytes(pid: number): number {

@@ -8,26 +8,24 @@ import {
   problemOf,
   type StreamListener,
 } from "./exchange.ts";
+import { FrameReader } from "./frame-reader.ts";
 import { HeaderEncoder, readStatuses } from "./hpack.ts";
 import {
-  defaultFrameBytes,
   defaultWindowBytes,
   FrameWriter,
   flags,
-  frameHeaderBytes,
   frameTypes,
   largestWindowBytes,
   preface,
   settings,
 } from "./http2-frames.ts";
 import type { Procedure } from "./procedure.ts";
+import { RequestSender } from "./request-sender.ts";
 
 /** A server stream that is open. */
 export interface OpenStream {
   /** Grants the server no more window, so that it has to wait, as for a client that reads nothing. */
   stall(): void;
-  /** Takes up reading again. */
-  resume(): void;
   /** Resets the stream; the listener hears no more. */
   cancel(): void;
 }
@@ -51,14 +49,12 @@ export class Http2Connection {
   readonly #options: Required<ConnectionOptions>;
   readonly #headers = new HeaderEncoder();
   readonly #exchanges = new Map<number, Exchange>();
-  /** In the order in which they wait for the connection's window. */
-  readonly #waiting = new Set<Exchange>();
   readonly #frames: FrameWriter;
-  #rest: Buffer | undefined;
+  readonly #sender: RequestSender;
+  readonly #reader = new FrameReader((type, flag, stream, payload) =>
+    this.#frame(type, flag, stream, payload),
+  );
   #nextStream = 1;
-  #sendWindow = defaultWindowBytes;
-  #initialSendWindow = defaultWindowBytes;
-  #maxFrameBytes = defaultFrameBytes;
   #unacknowledged = 0;
   #headersOf: { id: number; endStream: boolean; parts: Buffer[] } | undefined;
   #failure: Error | undefined;
@@ -81,6 +77,7 @@ export class Http2Connection {
       },
     });
     this.#frames = new FrameWriter((bytes) => this.#socket.write(bytes));
+    this.#sender = new RequestSender(this.#frames);
     this.#socket.once("error", (error) => this.#fail(error));
     this.#socket.once("close", () => this.#fail(new Error("the connection was closed")));
     this.#frames.raw(preface);
@@ -104,11 +101,6 @@ export class Http2Connection {
     return connection;
   }
 
-  /** Calls under way. */
-  get inFlight(): number {
-    return this.#exchanges.size;
-  }
-
   /** Makes a unary call with an encoded message, which must not change before it is done. */
   unary(target: Procedure, message: Uint8Array, done: Done): void {
     this.#start(target, target.protocol === "grpc" ? enveloped(message) : message, done, undefined);
@@ -121,13 +113,9 @@ export class Http2Connection {
       stall: () => {
         exchange.stalled = true;
       },
-      resume: () => {
-        exchange.stalled = false;
-        this.#grant(exchange);
-      },
       cancel: () => {
         if (!this.#exchanges.delete(exchange.id)) return;
-        this.#waiting.delete(exchange);
+        this.#sender.forget(exchange);
         this.#frames.number(frameTypes.resetStream, exchange.id, 0x8);
       },
     };
@@ -162,7 +150,7 @@ export class Http2Connection {
       stalled: false,
       kept: undefined,
       prefix: -1,
-      sendWindow: this.#initialSendWindow,
+      sendWindow: this.#sender.initialWindow,
       unsent: body,
       sent: 0,
     };
@@ -178,69 +166,17 @@ export class Http2Connection {
       id,
       this.#headers.encode(target.headers),
     );
-    this.#send(exchange);
+    this.#sender.send(exchange);
     return exchange;
   }
 
-  /** Sends as much of a request as the windows allow. */
-  #send(exchange: Exchange): void {
-    const body = exchange.unsent;
-    if (body === undefined) return;
-    for (;;) {
-      const left = body.length - exchange.sent;
-      const size = Math.min(left, this.#maxFrameBytes, this.#sendWindow, exchange.sendWindow);
-      if (size <= 0 && left > 0) {
-        this.#waiting.add(exchange);
-        return;
-      }
-      const end = exchange.sent + size;
-      const flag = end === body.length ? flags.endStream : 0;
-      this.#frames.frame(frameTypes.data, flag, exchange.id, body, exchange.sent, end);
-      exchange.sent = end;
-      exchange.sendWindow -= size;
-      this.#sendWindow -= size;
-      if (end < body.length) continue;
-      exchange.unsent = undefined;
-      this.#waiting.delete(exchange);
-      return;
-    }
-  }
-
-  #sendWaiting(): void {
-    for (const exchange of [...this.#waiting]) {
-      if (this.#sendWindow <= 0) return;
-      this.#send(exchange);
-    }
-  }
-
   #read(chunk: Buffer): void {
-    let bytes = chunk;
-    if (this.#rest !== undefined) {
-      bytes = Buffer.concat([this.#rest, chunk]);
-      this.#rest = undefined;
-    }
-    let at = 0;
     try {
-      while (bytes.length - at >= frameHeaderBytes) {
-        const size = bytes.readUIntBE(at, 3);
-        const end = at + frameHeaderBytes + size;
-        if (end > bytes.length) break;
-        const stream = bytes.readUInt32BE(at + 5);
-        this.#frame(
-          bytes[at + 3] as number,
-          bytes[at + 4] as number,
-          stream,
-          bytes.subarray(at + frameHeaderBytes, end),
-        );
-        at = end;
-      }
+      this.#reader.add(chunk);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
       this.#socket.destroy();
-      return;
     }
-    // What is left is in the buffer that is read into next.
-    if (at < bytes.length) this.#rest = Buffer.from(bytes.subarray(at));
   }
 
   #frame(type: number, flag: number, stream: number, payload: Buffer): void {
@@ -281,31 +217,24 @@ export class Http2Connection {
         return;
       }
       case frameTypes.windowUpdate: {
-        const more = payload.readUInt32BE() & largestWindowBytes;
-        if (stream === 0) this.#sendWindow += more;
-        else {
-          const exchange = this.#exchanges.get(stream);
-          if (exchange === undefined) return;
-          exchange.sendWindow += more;
-        }
-        this.#sendWaiting();
+        const exchange = this.#exchanges.get(stream);
+        // What is granted to a call that is over is nobody's.
+        if (stream !== 0 && exchange === undefined) return;
+        this.#sender.grant(payload.readUInt32BE() & largestWindowBytes, exchange);
         return;
       }
     }
   }
 
   #settings(payload: Buffer): void {
+    const said = new Map<number, number>();
     for (let at = 0; at < payload.length; at += 6) {
-      const value = payload.readUInt32BE(at + 2);
-      const id = payload.readUInt16BE(at);
-      if (id === settings.maxFrameSize) this.#maxFrameBytes = Math.min(value, 65_536);
-      if (id !== settings.initialWindowSize) continue;
-      const more = value - this.#initialSendWindow;
-      this.#initialSendWindow = value;
-      for (const exchange of this.#exchanges.values()) exchange.sendWindow += more;
+      said.set(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
     }
     this.#frames.frame(frameTypes.settings, flags.ack, 0, Buffer.alloc(0));
-    this.#sendWaiting();
+    const maxFrameBytes = said.get(settings.maxFrameSize);
+    const initialWindow = said.get(settings.initialWindowSize);
+    this.#sender.configure({ maxFrameBytes, initialWindow }, this.#exchanges.values());
   }
 
   #answerHeaders(stream: number, block: Buffer, endStream: boolean): void {
@@ -348,7 +277,7 @@ export class Http2Connection {
 
   #end(exchange: Exchange, problem: string | undefined): void {
     this.#exchanges.delete(exchange.id);
-    this.#waiting.delete(exchange);
+    this.#sender.forget(exchange);
     finish(exchange, problem ?? problemOf(exchange));
   }
 

@@ -8,8 +8,8 @@ import { openLoop } from "./open-loop.ts";
 import { procedure } from "./procedure.ts";
 import type { Tally } from "./tally.ts";
 
-/** Makes the next call. */
-export type Call = (done: Done) => void;
+/** Makes the next call, which was to be sent at a time on the clock of `performance.now()`. */
+export type Call = (done: Done, dueAt: number) => void;
 
 async function serve(target: LoadTarget): Promise<void> {
   const { url, path, protocol, token, connections, messages } = target;

@@ -77,11 +77,6 @@ export function messageMaker({
   };
 }
 
-/** Bytes of an encoded entry on average. */
-export function meanEntryBytes(): number {
-  return demoShapes().reduce((sum, { bytes }) => sum + bytes.length, 0) / variety;
-}
-
 function demoShapes(): Shape[] {
   const random = seededRandom(seed);
   const teamId = placeholderTeam as TeamIdText;

@@ -40,7 +40,7 @@ export async function openLoop(
       call((problem) => {
         tallying.add(intended, problem);
         if (++answered === due.length) resolve();
-      });
+      }, intended);
     }
   };
   if (due.length === 0) resolve();

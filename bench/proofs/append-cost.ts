@@ -8,7 +8,7 @@ import { sha256 } from "../../src/log/sha256.ts";
 import { append } from "../../src/store/append.ts";
 import { importAppendWith } from "../append-variant.ts";
 import { middle, progress } from "../report.ts";
-import { cpuMicros, inTurns, median, type Samples } from "../samples.ts";
+import { cpuMicros, inTurns, median, type Rounds } from "../samples.ts";
 import type { Setting } from "../suite.ts";
 import { traffic } from "../traffic.ts";
 import { extendLogs as extendWithoutTree } from "./extend-without-tree.ts";
@@ -16,7 +16,7 @@ import { extendLogs as extendWithoutTree } from "./extend-without-tree.ts";
 const batchEntries = 200;
 const batches = 100;
 const rounds = 15;
-const quickRounds = 3;
+const quickRounds = 1;
 const targetMicros = 12;
 
 /**
@@ -45,7 +45,7 @@ export async function measureAppendCost({ postgres, report, quick }: Setting): P
   const whole = await inTurns(turns, { with: of(append), without: of(appendWithoutTree) });
   const parts = await measureParts(turns);
   const cost = median(whole.with) - median(whole.without);
-  const row = (name: string, samples: Samples) => [name, middle(samples)];
+  const row = (name: string, turns: Rounds) => [name, middle(turns)];
   report.table({
     title: `Appending in batches of ${batchEntries}: Node CPU an entry`,
     columns: ["", "µs (median, range)"],

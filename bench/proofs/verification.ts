@@ -12,7 +12,7 @@ import { formatTeamId } from "../../src/ids.ts";
 import { sha256 } from "../../src/log/sha256.ts";
 import type { LogShelf } from "../logs.ts";
 import { figure, middle, progress } from "../report.ts";
-import { cpuMicros, elapsedMillis, inTurns, median, type Samples } from "../samples.ts";
+import { cpuMicros, elapsedMillis, inTurns, median, type Rounds } from "../samples.ts";
 import { startServer } from "../server.ts";
 import type { Setting } from "../suite.ts";
 import { adminToken } from "../token.ts";
@@ -20,7 +20,7 @@ import { adminToken } from "../token.ts";
 const cli = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const largestFile = 100_000;
 const fullRounds = 5;
-const quickRounds = 2;
+const quickRounds = 1;
 const targetRate = 50_000;
 
 /** How many entries of an export are verified in a second of one core. */
@@ -69,7 +69,7 @@ export async function measureVerification(
       file: () => elapsedMillis(() => annals("verify", "--file", path)),
       remote: () => elapsedMillis(() => annals("verify", ...remote)),
     });
-    const row = (name: string, samples: Samples, unitsPerSecond: number) => {
+    const row = (name: string, samples: Rounds, unitsPerSecond: number) => {
       const micros = samples.map((sample) => (sample * 1e6) / unitsPerSecond / log.size);
       return [name, middle(micros), Math.round(1e6 / median(micros))];
     };

@@ -2,7 +2,7 @@ import { median } from "../samples.ts";
 import type { Setting } from "../suite.ts";
 import { startPgbench } from "./pgbench.ts";
 import { startAnnals } from "./service.ts";
-import { inTurns, type Outcome, rateColumns, rateRow, ratio, valuesOf } from "./turns.ts";
+import { inTurns, type Outcome, rateColumns, rateRow, ratio, startAll, valuesOf } from "./turns.ts";
 
 const batchEntries = 100;
 const inFlight = 16;
@@ -15,9 +15,11 @@ export async function measureBatch(setting: Setting): Promise<void> {
   const annals = (name: string, protocol: "connect" | "grpc", acknowledgeOnly: boolean) =>
     startAnnals(postgres, { name, protocol, teams, entries: batchEntries, acknowledgeOnly });
   const contestants = [
-    cleanup.use(await annals("Annals, Connect, acknowledged only", "connect", true)),
-    cleanup.use(await annals("Annals, Connect, entries answered", "connect", false)),
-    ...(quick ? [] : [cleanup.use(await annals("Annals, gRPC, acknowledged only", "grpc", true))]),
+    ...(await startAll(cleanup, [
+      annals("Annals, Connect, acknowledged only", "connect", true),
+      annals("Annals, Connect, entries answered", "connect", false),
+      ...(quick ? [] : [annals("Annals, gRPC, acknowledged only", "grpc", true)]),
+    ])),
     cleanup.use(await startPgbench(setting, "batch")),
   ];
   const outcomes = await inTurns("batch", contestants, rounds, () => ({

@@ -28,13 +28,3 @@ export interface Contestant extends AsyncDisposable {
   /** What is to be true in the end, beyond the counts. */
   verify(): Promise<void>;
 }
-
-/** The worst of a turn but for 1 in 100. */
-export function p99(values: Float64Array): number {
-  return quantile(values, 0.99);
-}
-
-/** The value that a share of ascending values does not exceed; 0 if there are none. */
-export function quantile(values: Float64Array, share: number): number {
-  return values[Math.max(0, Math.ceil(share * values.length) - 1)] ?? 0;
-}

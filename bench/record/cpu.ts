@@ -20,6 +20,7 @@ import { middle, progress } from "../report.ts";
 import { cpuMicros, inTurns, median } from "../samples.ts";
 import type { Setting } from "../suite.ts";
 import { traffic } from "../traffic.ts";
+import { checkDense } from "./log-checks.ts";
 
 const batchEntries = 200;
 const none = new Uint8Array();
@@ -85,6 +86,7 @@ export async function measureCpu({ postgres, report, rounds, quick }: Setting): 
   };
   const wholes = await inTurns(rounds, { own: whole(own), library: whole(library) });
   await queue.close(1_000);
+  await checkDense(database, 2 * (rounds + 1) * batches * batchEntries);
 
   const team = randomUUID() as TeamId;
   const entries = traffic(team)(batchEntries);

@@ -8,11 +8,15 @@ import type { BenchServer } from "../server.ts";
 const proved = 8;
 
 /**
- * That every log has exactly the sequences 1 to its head's size.
+ * That every log has exactly the sequences 1 to its head's size, and that there are so many entries.
  *
  * @throws Error naming a log that has not.
  */
-export async function checkDense(database: BenchDatabase): Promise<void> {
+export async function checkDense(database: BenchDatabase, entries: number): Promise<void> {
+  const [heads] = await database.execute(
+    "SELECT coalesce(sum(size), 0)::float8 AS size FROM control_plane.audit_log_heads",
+  );
+  if (heads?.size !== entries) throw new Error(`${heads?.size} entries instead of ${entries}`);
   const [row] = await database.execute(`
     SELECT head.team_id, head.size, log.* FROM control_plane.audit_log_heads AS head
     FULL JOIN (

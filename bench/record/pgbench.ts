@@ -7,7 +7,7 @@ import {
 } from "../baselines/insert-scripts.ts";
 import { findPgbench, runPgbench } from "../baselines/pgbench.ts";
 import type { BenchDatabase, BenchPostgres } from "../database.ts";
-import { childrenCpuSeconds, findPostmaster, postgresUsage } from "../load/cpu.ts";
+import { childrenCpuSeconds, findPostmaster, postgresCpuSeconds } from "../load/cpu.ts";
 import type { Shape } from "../load/load.ts";
 import { figure, progress } from "../report.ts";
 import type { Setting } from "../suite.ts";
@@ -16,32 +16,55 @@ import type { Contestant, Turn } from "./contestant.ts";
 /** Numbers of clients that are tried; the best is taken. */
 const candidates = { single: [8, 16, 32, 64], batch: [1, 2, 4, 8] };
 
+type Kind = keyof typeof candidates;
+
+/** A way of inserting, and with how many clients. */
+interface Way {
+  readonly script: InsertScript;
+  readonly clients: number;
+}
+
+/** The best way on a PostgreSQL, tried once a run. */
+const best = new WeakMap<BenchPostgres, Map<Kind, Way>>();
+
 /** PostgreSQL by itself: its own bench inserts the same columns under the same indexes. */
 export async function startPgbench(
   { postgres, quick }: Pick<Setting, "postgres" | "quick">,
-  kind: "single" | "batch",
+  kind: Kind,
 ): Promise<Contestant> {
   const program = await findPgbench();
   await using resources = new AsyncDisposableStack();
   const database = resources.use(await postgres.createDatabase());
   await createPgbenchTable(database.pools.write);
+  const known = best.get(postgres) ?? new Map<Kind, Way>();
+  const way = known.get(kind) ?? (await tune(program, postgres, database, kind, quick));
+  best.set(postgres, known.set(kind, way));
+  const postmaster = await findPostmaster(database.url);
+  return new PgbenchContestant(program, way, database, postmaster, resources.move());
+}
+
+async function tune(
+  program: string,
+  postgres: BenchPostgres,
+  database: BenchDatabase,
+  kind: Kind,
+  quick: boolean,
+): Promise<Way> {
   const makeId = await idFunction(postgres, database);
   const scripts = kind === "single" ? [singleRow(makeId)] : batches(makeId);
-  const clients = quick ? candidates[kind].slice(1, 3) : candidates[kind];
-  let best: { script: InsertScript; clients: number; perSecond: number } | undefined;
+  let fastest: (Way & { perSecond: number }) | undefined;
   for (const script of scripts) {
-    for (const count of clients) {
-      const run = { url: database.url, ...script, clients: count, seconds: quick ? 2 : 3 };
+    for (const clients of quick ? candidates[kind].slice(1, 3) : candidates[kind]) {
+      const run = { url: database.url, ...script, clients, seconds: quick ? 1 : 5 };
       const perSecond = (await runPgbench(program, run)).perSecond * script.rows;
-      progress(`pgbench: ${script.name}, ${count} clients: ${figure(Math.round(perSecond))}/s`);
-      if (best === undefined || perSecond > best.perSecond) {
-        best = { script, clients: count, perSecond };
+      progress(`pgbench: ${script.name}, ${clients} clients: ${figure(Math.round(perSecond))}/s`);
+      if (fastest === undefined || perSecond > fastest.perSecond) {
+        fastest = { script, clients, perSecond };
       }
     }
   }
-  if (best === undefined) throw new Error("no way of inserting was tried");
-  const postmaster = await findPostmaster(database.url);
-  return new PgbenchContestant(program, best, database, postmaster, resources.move());
+  if (fastest === undefined) throw new Error("no way of inserting was tried");
+  return fastest;
 }
 
 /** Ids that increase, as those of the SDK do; before PostgreSQL 18 it cannot make them. */
@@ -62,15 +85,15 @@ class PgbenchContestant implements Contestant {
 
   constructor(
     program: string,
-    best: { script: InsertScript; clients: number },
+    { script, clients }: Way,
     database: BenchDatabase,
     postmaster: number | undefined,
     resources: AsyncDisposableStack,
   ) {
-    this.name = `(c) pgbench, ${best.script.name}, ${best.clients} clients`;
+    this.name = `(c) pgbench, ${script.name}, ${clients} clients`;
     this.#program = program;
-    this.#script = best.script;
-    this.#clients = best.clients;
+    this.#script = script;
+    this.#clients = clients;
     this.#database = database;
     this.#postmaster = postmaster;
     this.#resources = resources;
@@ -124,7 +147,7 @@ class PgbenchContestant implements Contestant {
   }
 
   #postgresCpu(): number {
-    return this.#postmaster === undefined ? Number.NaN : postgresUsage(this.#postmaster).cpuSeconds;
+    return this.#postmaster === undefined ? Number.NaN : postgresCpuSeconds(this.#postmaster);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

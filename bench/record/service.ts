@@ -2,14 +2,14 @@ import { randomUUID } from "node:crypto";
 import { type NaiveKind, startNaive } from "../baselines/naive.ts";
 import { naiveTable } from "../baselines/naive-store.ts";
 import type { BenchDatabase, BenchPostgres } from "../database.ts";
-import { findPostmaster, postgresUsage, processUsage } from "../load/cpu.ts";
+import { findPostmaster, postgresCpuSeconds, processUsage } from "../load/cpu.ts";
 import { Load, type Shape } from "../load/load.ts";
 import type { Protocol } from "../load/procedure.ts";
 import type { Program } from "../program.ts";
+import { percentile } from "../samples.ts";
 import { startServer } from "../server.ts";
 import { adminToken } from "../token.ts";
 import type { Contestant, Turn } from "./contestant.ts";
-import { p99 } from "./contestant.ts";
 import { checkDense, checkProofs } from "./log-checks.ts";
 import { checkNaive } from "./naive-check.ts";
 
@@ -40,8 +40,8 @@ export async function startAnnals(
     "control_plane.audit_logs",
     async (database) => {
       const server = await startServer(database.url, options.env);
-      const verify = async () => {
-        await checkDense(database);
+      const verify = async (acknowledged: number) => {
+        await checkDense(database, acknowledged);
         await checkProofs(server, database);
       };
       return { server, verify };
@@ -64,7 +64,7 @@ export async function startNaiveContestant(
 /** A service, and how it is verified in the end. */
 interface Service {
   readonly server: Program;
-  verify(): Promise<void>;
+  verify(acknowledged: number): Promise<void>;
 }
 
 /** What a contestant consists of. */
@@ -141,7 +141,7 @@ class ServiceContestant implements Contestant {
       serverCpu: micros(serverCpu),
       postgresCpu: micros(postgresCpu),
       loadCpu: micros(tally.cpuSeconds),
-      lagMs: p99(tally.lagsMs),
+      lagMs: shape.kind === "open" ? percentile(tally.lagsMs, 0.99) : 0,
     };
   }
 
@@ -150,13 +150,13 @@ class ServiceContestant implements Contestant {
   }
 
   verify(): Promise<void> {
-    return this.#parts.service.verify();
+    return this.#parts.service.verify(this.#acknowledged);
   }
 
   #postgresCpu(): number {
     // On another machine it cannot be told; then it is printed as not a number.
     const { postmaster } = this.#parts;
-    return postmaster === undefined ? Number.NaN : postgresUsage(postmaster).cpuSeconds;
+    return postmaster === undefined ? Number.NaN : postgresCpuSeconds(postmaster);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,10 @@
 import { figure, middle, progress } from "../report.ts";
+import { percentile } from "../samples.ts";
 import type { Setting } from "../suite.ts";
-import { p99, quantile } from "./contestant.ts";
+import type { Contestant } from "./contestant.ts";
 import { startPgbench } from "./pgbench.ts";
 import { startAnnals } from "./service.ts";
-import { inTurns, type Outcome, ratio, valuesOf } from "./turns.ts";
+import { inTurns, type Outcome, ratio, startAll, valuesOf } from "./turns.ts";
 
 const teams = 8;
 const share = 0.2;
@@ -13,15 +14,12 @@ export async function measureTail(setting: Setting): Promise<void> {
   const { postgres, report, rounds, quick } = setting;
   await using cleanup = new AsyncDisposableStack();
   const options = { protocol: "connect", teams, entries: 1, name: "Annals, Connect" } as const;
-  const connect = cleanup.use(await startAnnals(postgres, options));
-  const contestants = [
-    connect,
-    cleanup.use(
-      await startAnnals(postgres, { ...options, protocol: "grpc", name: "Annals, gRPC" }),
-    ),
-    cleanup.use(await startPgbench(setting, "single")),
-  ];
-  const seconds = quick ? 2 : 10;
+  const [connect, grpc] = (await startAll(cleanup, [
+    startAnnals(postgres, options),
+    startAnnals(postgres, { ...options, protocol: "grpc", name: "Annals, gRPC" }),
+  ])) as [Contestant, Contestant];
+  const contestants = [connect, grpc, cleanup.use(await startPgbench(setting, "single"))];
+  const seconds = quick ? 1 : 10;
   for (const contestant of contestants) {
     await contestant.run({ kind: "closed", inFlight: 128, seconds: quick ? 1 : 5 });
   }
@@ -36,7 +34,7 @@ export async function measureTail(setting: Setting): Promise<void> {
     seed: round + 1,
   }));
   const column = (outcome: Outcome, at: number) =>
-    middle(valuesOf(outcome, (turn) => quantile(turn.latenciesMs, at)));
+    middle(valuesOf(outcome, (turn) => percentile(turn.latenciesMs, at)));
   report.table({
     title: `Record at ${figure(perSecond)} entries a second, 20% of the peak: ms from the intended time`,
     columns: ["", "p50 (median, range)", "p99", "p99.9", "sent late, p99"],
@@ -57,7 +55,7 @@ export async function measureTail(setting: Setting): Promise<void> {
       id: `tail.${own.contestant.name.endsWith("gRPC") ? "grpc" : "connect"}`,
       goal: "record-tail",
       what: `${own.contestant.name}, p99 over pgbench's at the same rate`,
-      measured: ratio(own, pgbench, (turn) => p99(turn.latenciesMs)),
+      measured: ratio(own, pgbench, (turn) => percentile(turn.latenciesMs, 0.99)),
       unit: "times",
       target: { atMost: 2 },
     });

@@ -1,12 +1,26 @@
 import type { Shape } from "../load/load.ts";
 import { type Cell, figure, middle, progress } from "../report.ts";
-import { median } from "../samples.ts";
+import { median, medianRatio, type Rounds } from "../samples.ts";
 import type { Contestant, Turn } from "./contestant.ts";
 
 /** The turns that a contestant took. */
 export interface Outcome {
   readonly contestant: Contestant;
   readonly turns: readonly Turn[];
+}
+
+/**
+ * Starts contestants side by side, and hands those that have started to `cleanup`.
+ *
+ * @throws the first one's Error of those that have not.
+ */
+export async function startAll(
+  cleanup: AsyncDisposableStack,
+  starting: readonly Promise<Contestant>[],
+): Promise<Contestant[]> {
+  const settled = await Promise.allSettled(starting);
+  for (const each of settled) if (each.status === "fulfilled") cleanup.use(each.value);
+  return Promise.all(starting);
 }
 
 /**
@@ -33,15 +47,14 @@ export async function inTurns(
   return outcomes;
 }
 
-/** Ascending values of a contestant's turns. */
-export function valuesOf({ turns }: Outcome, of: (turn: Turn) => number): number[] {
-  return turns.map(of).sort((a, b) => a - b);
+/** A value of each of a contestant's turns. */
+export function valuesOf({ turns }: Outcome, of: (turn: Turn) => number): Rounds {
+  return turns.map(of);
 }
 
-/** The median of the ratios of two contestants, round by round: what befell one befell the other. */
+/** The median of the ratios of two contestants, round by round. */
 export function ratio(one: Outcome, other: Outcome, of: (turn: Turn) => number): number {
-  const ratios = one.turns.map((turn, i) => of(turn) / of(other.turns[i] as Turn));
-  return median(ratios.sort((a, b) => a - b));
+  return medianRatio(valuesOf(one, of), valuesOf(other, of));
 }
 
 /** The columns that {@link rateRow} fills. */

@@ -1,8 +1,7 @@
-import { progress } from "../report.ts";
 import type { Setting } from "../suite.ts";
 import { startPgbench } from "./pgbench.ts";
 import { startAnnals, startNaiveContestant } from "./service.ts";
-import { inTurns, type Outcome, rateColumns, rateRow, ratio } from "./turns.ts";
+import { inTurns, type Outcome, rateColumns, rateRow, ratio, startAll } from "./turns.ts";
 
 const inFlight = 128;
 const teams = 8;
@@ -20,13 +19,11 @@ export async function measureUnary(setting: Setting): Promise<void> {
       entries: 1,
     });
   /** How it depends on the number of teams, and on the fast lane. */
-  const others = async () => [
-    cleanup.use(await annals("connect", 1)),
-    cleanup.use(await annals("connect", 1_000)),
-    cleanup.use(await annals("connect", teams, { FAST_LANE: "off" })),
+  const others = () => [
+    annals("connect", 1),
+    annals("connect", 1_000),
+    annals("connect", teams, { FAST_LANE: "off" }),
   ];
-  const connect = cleanup.use(await annals("connect", teams));
-  const grpc = cleanup.use(await annals("grpc", teams));
   const naive = {
     protocol: "connect",
     teams,
@@ -35,14 +32,15 @@ export async function measureUnary(setting: Setting): Promise<void> {
   } as const;
   const naiveGrpc = { ...naive, protocol: "grpc", name: "(b) naive, grpc-js" } as const;
   const contestants = [
-    connect,
-    grpc,
-    cleanup.use(await startNaiveContestant(postgres, "connect", naive)),
-    cleanup.use(await startNaiveContestant(postgres, "grpc", naiveGrpc)),
+    ...(await startAll(cleanup, [
+      annals("connect", teams),
+      annals("grpc", teams),
+      startNaiveContestant(postgres, "connect", naive),
+      startNaiveContestant(postgres, "grpc", naiveGrpc),
+    ])),
     cleanup.use(await startPgbench(setting, "single")),
-    ...(quick ? [] : await others()),
+    ...(quick ? [] : await startAll(cleanup, others())),
   ];
-  progress("unary: warming up");
   const outcomes = await inTurns("unary", contestants, rounds, () => ({
     kind: "closed",
     inFlight,

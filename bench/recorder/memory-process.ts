@@ -8,6 +8,9 @@ const MiB = 1024 * 1024;
 const tickMs = 10;
 const sampleMs = 100;
 
+// Nobody is left who would want the figures.
+process.once("disconnect", () => process.exit(0));
+
 process.once("message", (task: MemoryTask) => {
   void run(task).then((figures) => {
     process.send?.(figures, () => process.exit(0));

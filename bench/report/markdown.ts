@@ -46,6 +46,7 @@ export function verdict(claim: Claim): string {
 
 /** A number for people: grouped thousands, at least three significant digits. */
 export function figure(value: number): string {
+  if (Number.isNaN(value)) return "–";
   if (Number.isInteger(value)) return value.toLocaleString("en-GB");
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toLocaleString("en-GB", { maximumFractionDigits: Math.min(digits, 4) });

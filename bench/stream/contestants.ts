@@ -13,6 +13,8 @@ export interface Contestant extends AsyncDisposable {
   readonly token: string;
   /** The team's UUID. */
   readonly team: string;
+  /** Whether its streams bring entries in the order of their sequences. */
+  readonly inOrder: boolean;
 }
 
 /** Which server to start. */
@@ -44,6 +46,7 @@ export async function startContestant(
     pid: server.pid,
     token: await adminToken(),
     team: randomUUID(),
+    inOrder: !naive,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

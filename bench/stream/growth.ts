@@ -3,7 +3,7 @@ import { median, percentile } from "../samples.ts";
 import type { Setting } from "../suite.ts";
 import { startContestant } from "./contestants.ts";
 import { fanOut } from "./fan-out.ts";
-import { live } from "./live.ts";
+import { live, warmUpOf } from "./live.ts";
 
 /** How latency and the cost of an entry grow with the number of subscribers. */
 export async function measureGrowth({
@@ -19,7 +19,8 @@ export async function measureGrowth({
   const rows = [];
   for (const count of counts) {
     await using forLatency = await startContestant(postgres, {});
-    const load = { subscribers: count, perSecond, seconds, seed: count };
+    const warmUp = warmUpOf({ quick });
+    const load = { subscribers: count, perSecond, seconds, seed: count, ...warmUp };
     const { committed } = await live(forLatency, load);
     await using forFanOut = await startContestant(postgres, {});
     const found = await fanOut(forFanOut, {

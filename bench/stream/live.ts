@@ -1,5 +1,5 @@
-import type { Done } from "../load/exchange.ts";
 import { Http2Connection } from "../load/http2-connection.ts";
+import type { Call } from "../load/load-process.ts";
 import { messageMaker } from "../load/messages.ts";
 import { openLoop } from "../load/open-loop.ts";
 import { procedure } from "../load/procedure.ts";
@@ -10,13 +10,18 @@ import { Subscribers } from "./subscribers.ts";
 
 const writerConnections = 8;
 
+/** How long to warm up, as a rule. */
+export function warmUpOf({ quick }: { readonly quick: boolean }): { warmUpSeconds: number } {
+  return { warmUpSeconds: quick ? 1 : 3 };
+}
+
 /** How much is recorded before many subscribers. */
 export interface LiveOptions {
   readonly subscribers: number;
   readonly perSecond: number;
   readonly seconds: number;
-  /** Before that: what is compiled while it first runs is no matter of the feed. Default 3. */
-  readonly warmUpSeconds?: number;
+  /** Before that: what is compiled while it first runs is no matter of the feed. */
+  readonly warmUpSeconds: number;
   readonly seed: number;
   /** Whether to keep the time of each arrival, 16 bytes of this process each. Default true. */
   readonly keepTimes?: boolean;
@@ -29,7 +34,7 @@ export interface LiveLatencies {
   /** From the arrival of the answer that says the entry is committed; what came before it is 0. */
   readonly committed: Samples;
   /** From the time that the entry was to be sent. */
-  readonly sent: Samples;
+  readonly due: Samples;
 }
 
 /**
@@ -48,6 +53,7 @@ export async function live(contestant: Contestant, options: LiveOptions): Promis
       tokens: [token],
       team,
       count: options.subscribers,
+      inOrder: contestant.inOrder,
       ...(keepTimes
         ? {
             onEntry: (sequence: number, now: number) => {
@@ -70,17 +76,16 @@ export async function live(contestant: Contestant, options: LiveOptions): Promis
   const record = procedure(url, "audit.v1.AuditService/Record", { protocol: "connect", token });
   const message = messageMaker({ teams: [team], entries: 1 });
   const committed = new Map<number, number>();
-  const sent = new Map<number, number>();
+  const due = new Map<number, number>();
   let calls = 0;
-  const call = (done: Done) => {
-    const begun = performance.now();
+  const call: Call = (done, dueAt) => {
     const writer = writers[calls++ % writers.length] as Http2Connection;
     writer.unary(record, message(), (problem, body) => {
       const now = performance.now();
       if (keepTimes && body !== undefined) {
         eachSequence(body, 0, body.length, (sequence) => {
           committed.set(sequence, now);
-          sent.set(sequence, begun);
+          due.set(sequence, dueAt);
         });
       }
       done(problem, body);
@@ -93,15 +98,17 @@ export async function live(contestant: Contestant, options: LiveOptions): Promis
     size += total;
     await subscribers.allHave(size);
   };
-  await run(options.warmUpSeconds ?? 3);
+  await run(options.warmUpSeconds);
   arrived = [];
   arrivals = [];
   await run(options.seconds);
-  const since = (from: ReadonlyMap<number, number>) =>
-    Array.from(
-      Float64Array.from(arrivals, (at, i) =>
-        Math.max(0, at - (from.get(arrived[i] as number) ?? at)),
-      ).sort(),
-    );
-  return { committed: since(committed), sent: since(sent) };
+  const since = (times: ReadonlyMap<number, number>) => {
+    const waits = Float64Array.from(arrivals, (at, i) => {
+      const from = times.get(arrived[i] as number);
+      if (from === undefined) throw new Error(`nobody recorded entry ${arrived[i]}`);
+      return Math.max(0, at - from);
+    });
+    return Array.from(waits.sort());
+  };
+  return { committed: since(committed), due: since(due) };
 }

@@ -3,12 +3,15 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { StreamRequestSchema } from "../../gen/audit/v1/audit_service_pb.ts";
 import { Http2Connection } from "../load/http2-connection.ts";
 import { procedure } from "../load/procedure.ts";
-import { progress } from "../report.ts";
-import { median, percentile } from "../samples.ts";
+import { middle, progress } from "../report.ts";
+import { medianRatio, percentile } from "../samples.ts";
 import type { Setting } from "../suite.ts";
 import { type Contestant, startContestant } from "./contestants.ts";
 import { type HeldMemory, openHeapReports } from "./heap.ts";
-import { live } from "./live.ts";
+import { live, warmUpOf } from "./live.ts";
+
+/** What the stalled subscriber takes. */
+const streamWindowBytes = 65_536;
 
 /** What one subscriber that reads nothing does to 99 others, and to the server's memory. */
 export async function measureStalled(setting: Setting): Promise<void> {
@@ -26,12 +29,11 @@ export async function measureStalled(setting: Setting): Promise<void> {
   const held = await memoryOverTime(setting);
   const first = held.at(0);
   const last = held.at(-1);
-  const middleOf = (which: "without" | "with") =>
-    median(p99s.map((found) => found[which]).sort((a, b) => a - b));
+  const of = (which: "without" | "with") => p99s.map((found) => found[which]);
   report.table({
     title: "One stalled subscriber among 100, 500 entries a second",
     columns: ["others' p99 ms without it", "with it"],
-    rows: [[middleOf("without"), middleOf("with")]],
+    rows: [[middle(of("without")), middle(of("with"))]],
     note:
       "It takes 64 KiB and then grants no window. When the server cuts it off after 30 s, " +
       "another one takes its place.",
@@ -46,10 +48,18 @@ export async function measureStalled(setting: Setting): Promise<void> {
     note: "Heap and buffers after collecting garbage.",
   });
   const goal = "stalled-subscriber";
-  const ratios = p99s.map((found) => found.with / found.without).sort((a, b) => a - b);
+  report.curve({
+    ...{ title: "Memory beside a stalled subscriber", goal },
+    x: { label: "seconds", scale: "linear" },
+    y: { label: "MB", scale: "linear" },
+    series: (["heapUsed", "external", "rss"] as const).map((name) => ({
+      name,
+      points: held.map((each) => [each.afterSeconds, each[name] / 1e6] as const),
+    })),
+  });
   report.claim({
     ...{ id: "stream.stalled.p99", goal, what: "others' p99, with over without", unit: "×" },
-    ...{ measured: median(ratios), target: { atMost: 1.2 } },
+    ...{ measured: medianRatio(of("with"), of("without")), target: { atMost: 1.2 } },
   });
   if (first === undefined || last === undefined) return;
   const grown = last.heapUsed + last.external - first.heapUsed - first.external;
@@ -64,13 +74,13 @@ export async function measureStalled(setting: Setting): Promise<void> {
 }
 
 async function p99Of(
-  { postgres }: Setting,
+  { postgres, quick }: Setting,
   seed: number,
   seconds: number,
   stalled: boolean,
 ): Promise<number> {
   await using contestant = await startContestant(postgres, {});
-  const load = { subscribers: 99, perSecond: 500, seconds, seed };
+  const load = { subscribers: 99, perSecond: 500, seconds, seed, ...warmUpOf({ quick }) };
   const beside = stalled ? { beside: stall } : {};
   return percentile((await live(contestant, { ...load, ...beside })).committed, 0.99);
 }
@@ -82,7 +92,7 @@ async function memoryOverTime({ postgres, seconds, quick }: Setting): Promise<He
   await using heap = await openHeapReports();
   const { nodeOptions, env } = heap;
   await using contestant = await startContestant(postgres, { nodeOptions, env });
-  const ringSeconds = 6;
+  const ringSeconds = quick ? 2 : 6;
   const total = ringSeconds + (quick ? 2 : seconds);
   const held: Held[] = [];
   const watch = async () => {
@@ -96,6 +106,7 @@ async function memoryOverTime({ postgres, seconds, quick }: Setting): Promise<He
   let watching = Promise.resolve();
   await live(contestant, {
     ...{ subscribers: 99, perSecond: 500, seconds: total, seed: 1, keepTimes: false },
+    ...warmUpOf({ quick }),
     beside: async () => {
       const stalled = await stall(contestant);
       watching = watch();
@@ -115,22 +126,31 @@ async function stall({ url, token, team }: Contestant): Promise<AsyncDisposable>
   const target = procedure(url, "audit.v1.AuditService/Stream", {
     ...({ protocol: "connect", token, streams: true } as const),
   });
-  const connection = await Http2Connection.open(url, { streamWindowBytes: 65_536 });
-  let over = false;
+  const connection = await Http2Connection.open(url, { streamWindowBytes });
+  let taken = 0;
+  let most = 0;
+  let problem: string | undefined;
   const begin = (): void => {
-    const stream = connection.stream(target, request, {
-      onData: () => undefined,
-      onEnd: () => {
-        if (!over) begin();
+    taken = 0;
+    const listener = {
+      onData: ({ length }: Buffer) => {
+        taken += length;
+        most = Math.max(most, taken);
       },
-    });
-    stream.stall();
+      onEnd: (why: string | undefined) => {
+        if (why?.includes("reset")) begin();
+        else problem ??= `the stalled subscriber's stream has ended: ${why}`;
+      },
+    };
+    connection.stream(target, request, listener).stall();
   };
   begin();
   return {
     [Symbol.asyncDispose]: async () => {
-      over = true;
+      const ended = problem;
       await connection.close();
+      if (ended !== undefined) throw new Error(ended);
+      if (most < streamWindowBytes) throw new Error(`nothing was stalled: it took ${most} bytes`);
     },
   };
 }

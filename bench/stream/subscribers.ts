@@ -14,6 +14,8 @@ export interface SubscribersOptions {
   readonly count: number;
   /** Streams on a connection; as a rule one, as of as many programs. Default 1. */
   readonly perConnection?: number;
+  /** Whether entries must come in the order of their sequences, from 1. Default true. */
+  readonly inOrder?: boolean;
   /** Hears of each entry when its bytes are read: milliseconds of `performance.now()`. */
   readonly onEntry?: (sequence: number, now: number) => void;
 }
@@ -38,7 +40,7 @@ export class Subscribers implements AsyncDisposable {
   /** Subscribes all and waits until each has its first message. */
   static async open(options: SubscribersOptions): Promise<Subscribers> {
     const subscribers = new Subscribers();
-    const { url, tokens, count, perConnection = 1 } = options;
+    const { url, tokens, count, perConnection = 1, inOrder = true } = options;
     const request = toBinary(
       StreamRequestSchema,
       create(StreamRequestSchema, { teamId: `team-${options.team}` }),
@@ -58,6 +60,9 @@ export class Subscribers implements AsyncDisposable {
         const now = performance.now();
         eachSequence(bytes, from, to, (sequence) => {
           received.entries++;
+          if (inOrder && sequence !== received.entries) {
+            subscribers.#problem ??= `entry ${sequence} came as the ${received.entries}th`;
+          }
           received.sum += sequence;
           options.onEntry?.(sequence, now);
         });
@@ -78,11 +83,6 @@ export class Subscribers implements AsyncDisposable {
     return this.#received.reduce((sum, { messages }) => sum + messages, 0);
   }
 
-  /** Entries of all of them. */
-  get entries(): number {
-    return this.#received.reduce((sum, { entries }) => sum + entries, 0);
-  }
-
   /**
    * Waits until every one has got all the entries from 1 to `size`, each once.
    *
@@ -90,6 +90,7 @@ export class Subscribers implements AsyncDisposable {
    */
   async allHave(size: number): Promise<void> {
     await this.#until(({ entries }) => entries >= size, `${size} entries`);
+    if (this.#problem !== undefined) throw new Error(this.#problem);
     const sum = (size * (size + 1)) / 2;
     for (const received of this.#received) {
       if (received.entries === size && received.sum === sum) continue;

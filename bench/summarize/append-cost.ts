@@ -4,7 +4,7 @@ import { append } from "../../src/store/append.ts";
 import { importAppendWith } from "../append-variant.ts";
 import type { BenchDatabase } from "../database.ts";
 import { middle, progress } from "../report.ts";
-import { cpuMicros, elapsedMillis, inTurns, median, type Samples } from "../samples.ts";
+import { cpuMicros, elapsedMillis, inTurns, median, type Rounds } from "../samples.ts";
 import type { Setting } from "../suite.ts";
 import { traffic } from "../traffic.ts";
 
@@ -35,7 +35,7 @@ export async function measureAppendCost({ postgres, report, quick }: Setting): P
       with: appending(database, append, size, micros),
       without: appending(database, without, size, micros),
     });
-    const row = (name: string, samples: Record<"with" | "without", Samples>) => [
+    const row = (name: string, samples: Record<"with" | "without", Rounds>) => [
       name,
       middle(samples.with),
       middle(samples.without),

@@ -63,7 +63,7 @@ export class Hub {
     return this.#followed(topic, () => this.#topics.delete(teamId));
   }
 
-  /** Follows all teams: `topic.wait` ends when there may be more. */
+  /** Follows all teams: whoever waits for it is woken when there may be more. */
   followAll(): Followed {
     return this.#followed(this.allTeams, () => undefined);
   }

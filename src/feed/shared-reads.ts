@@ -1,8 +1,11 @@
 import type { Position } from "../log/position.ts";
 import type { Delivery } from "./delivery.ts";
 
-/** What a delivery may hold besides its entries: them encoded, as Protobuf and twice that as JSON. */
+/** What a delivery may hold besides its entries: them encoded, as Protobuf and about twice that as JSON. */
 const encodings = 3;
+/** About what one holds without its entries: itself and its envelopes; and each position withheld. */
+const deliveryBytes = 1_024;
+const withheldBytes = 256;
 
 /**
  * What readers of a ring were given, for others who ask the same of it: those who follow a log
@@ -13,7 +16,10 @@ export class SharedReads {
   readonly #reads = new Map<string, Delivery<Position>>();
   #bytes = 0;
 
-  /** An upper bound of what is held, with what is made of it for the wire. */
+  /**
+   * About what is held, with what is made of it for the wire. A question counts as well: whoever may
+   * read a quiet log can ask as many as they like, each with a long filter that nothing passes.
+   */
   get bytes(): number {
     return this.#bytes;
   }
@@ -26,12 +32,13 @@ export class SharedReads {
   /** Keeps what was read for a question. */
   set(question: string, read: Delivery<Position>): void {
     this.#reads.set(question, read);
+    this.#bytes += deliveryBytes + 2 * question.length;
+    this.#bytes += withheldBytes * (read.withheld?.length ?? 0);
     for (const entry of read.entries) this.#bytes += encodings * entry.bytes;
   }
 
   /** Forgets everything. */
   clear(): void {
-    if (this.#reads.size === 0) return;
     this.#reads.clear();
     this.#bytes = 0;
   }

@@ -120,6 +120,6 @@ export class Topic {
   #wakeNow(): void {
     this.#waking = false;
     this.#wokenMs = performance.now();
-    for (const waiter of [...this.waiting]) waiter.end("more");
+    for (const waiter of [...this.waiting]) waiter.end();
   }
 }

@@ -1,7 +1,4 @@
-/** What woke a wait. */
-export type Wake = "more" | "timeout" | "aborted";
-
-/** What is waited for: it wakes those in `waiting`, and counts how often it has done so. */
+/** What is waited for: it ends the waits of those in `waiting`, and counts its signs of more. */
 export interface Awaited {
   readonly wakes: number;
   readonly waiting: Set<Waiter>;
@@ -15,8 +12,8 @@ export interface Awaited {
 export class Waiter implements Disposable {
   readonly #awaited: Awaited;
   readonly #signal: AbortSignal;
-  readonly #onAbort = () => this.end("aborted");
-  #resolve: ((wake: Wake) => void) | undefined;
+  readonly #onAbort = () => this.end();
+  #resolve: (() => void) | undefined;
   /** When the wait ends, and when the timer fires, if one runs. */
   #dueMs = 0;
   #timerMs = Number.POSITIVE_INFINITY;
@@ -29,12 +26,11 @@ export class Waiter implements Disposable {
   }
 
   /**
-   * Waits until woken, for at most `ms`, or until the signal aborts; not at all if it has been
-   * woken since `wakes` was read. One wait at a time.
+   * Waits until woken, for at most `ms`, or until the signal aborts; not at all if there was a sign
+   * of more since `wakes` was read. One wait at a time.
    */
-  wait(ms: number, wakes = this.#awaited.wakes): Promise<Wake> {
-    if (this.#signal.aborted) return Promise.resolve("aborted");
-    if (wakes !== this.#awaited.wakes) return Promise.resolve("more");
+  wait(ms: number, wakes = this.#awaited.wakes): Promise<void> {
+    if (this.#signal.aborted || wakes !== this.#awaited.wakes) return Promise.resolve();
     this.#dueMs = performance.now() + ms;
     if (this.#dueMs < this.#timerMs) this.#setTimer(ms);
     this.#awaited.waiting.add(this);
@@ -44,18 +40,18 @@ export class Waiter implements Disposable {
   }
 
   /** Ends the wait, if there is one. */
-  end(wake: Wake): void {
+  end(): void {
     const resolve = this.#resolve;
     if (resolve === undefined) return;
     this.#resolve = undefined;
     this.#awaited.waiting.delete(this);
-    resolve(wake);
+    resolve();
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#signal.removeEventListener("abort", this.#onAbort);
-    this.end("aborted");
+    this.end();
   }
 
   #setTimer(ms: number): void {
@@ -69,6 +65,6 @@ export class Waiter implements Disposable {
     if (this.#resolve === undefined) return;
     const leftMs = this.#dueMs - performance.now();
     if (leftMs > 0) this.#setTimer(leftMs);
-    else this.end("timeout");
+    else this.end();
   }
 }

@@ -29,6 +29,12 @@ export interface GroupCommitOptions {
 
 /** Backoff after a transaction that failed for a passing reason; doubled each time, jittered. */
 const retryDelayMs = { first: 20, most: 1_000 };
+/**
+ * A transaction costs the same however few entries it has, so one of `busyEntries` or more, which says
+ * that many come, is left alone: another begins beside it once `waitingEntries` make it worth while, or
+ * after `patienceMs`, as when it waits for a lock.
+ */
+const company = { busyEntries: 16, waitingEntries: 100, patienceMs: 50 };
 /** How long a team whose head is held is left alone before it is tried again. */
 const busyDelayMs = 50;
 /** SQLSTATE classes that one entry's values cause: data exceptions, constraints, limits. */
@@ -50,7 +56,7 @@ export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #queue: Queue;
   readonly #maxTransactions: number;
-  #transactions = 0;
+  readonly #running = new Set<Running>();
   /** Transactions that failed in a row, and until when the next one waits for that. */
   #failures = 0;
   #pausedUntil = 0;
@@ -128,24 +134,36 @@ export class GroupCommit {
     clearTimeout(this.#timer);
   }
 
-  /** Starts transactions while there are slots and calls; else comes back when there may be. */
+  /** Begins transactions while they may and there are calls; else comes back when there may be. */
   #pump(): void {
     const now = performance.now();
-    while (this.#transactions < this.#maxTransactions && now >= this.#pausedUntil) {
+    while (this.#running.size < this.#maxTransactions && now >= this.#mayBeginAt()) {
       const batch = this.#queue.take(now, this.#options.oneTeamPerTransaction ?? false);
       if (batch.length === 0) break;
-      this.#transactions += 1;
+      const entries = batch.reduce((sum, { calls }) => sum + calls.length, 0);
+      const running = { entries, since: now };
+      this.#running.add(running);
       void this.#commit(batch).finally(() => {
-        this.#transactions -= 1;
+        this.#running.delete(running);
         this.#queue.release(batch);
         this.#pump();
       });
     }
     clearTimeout(this.#timer);
     const { nextAt } = this.#queue;
-    if (nextAt === undefined || this.#transactions >= this.#maxTransactions) return;
-    const delay = Math.max(nextAt, this.#pausedUntil) - now;
+    if (nextAt === undefined || this.#running.size >= this.#maxTransactions) return;
+    const delay = Math.max(nextAt, this.#mayBeginAt()) - now;
     this.#timer = setTimeout(() => this.#pump(), Math.max(1, delay));
+  }
+
+  /** When the next transaction may begin, by `performance.now()`. */
+  #mayBeginAt(): number {
+    let at = this.#pausedUntil;
+    if (this.#running.size === 0 || this.#queue.holdsReady(company.waitingEntries)) return at;
+    for (const { entries, since } of this.#running) {
+      if (entries >= company.busyEntries) at = Math.max(at, since + company.patienceMs);
+    }
+    return at;
   }
 
   /** Commits a batch; afterwards each of its calls is answered or back in its lane. */
@@ -238,6 +256,12 @@ function refusesValues(error: unknown): boolean {
   const table = error instanceof Error && "table" in error ? error.table : undefined;
   const own = sqlState(error) === uniqueViolation || (table ?? "audit_logs") !== "audit_logs";
   return valueRefused.test(sqlState(error)) && !own;
+}
+
+/** A transaction in flight: with how many calls it began, and when. */
+interface Running {
+  readonly entries: number;
+  readonly since: number;
 }
 
 /** What an attempt leaves to be tried again, in its order, and why. */

@@ -167,6 +167,16 @@ export class Queue {
     return first;
   }
 
+  /** Whether so many calls wait in lanes that have none in flight. */
+  holdsReady(calls: number): boolean {
+    let ready = 0;
+    for (const { waiting } of this.#ready) {
+      ready += waiting.length;
+      if (ready >= calls) return true;
+    }
+    return false;
+  }
+
   /** Resolves when every call has been answered. */
   async empty(): Promise<void> {
     if (this.#entries === 0) return;

@@ -41,7 +41,7 @@ export interface Authentication {
   /**
    * The gate that authenticates every call before its body is read, so that no handler can forget
    * it and no stranger can send megabytes: a JWT or an API key as bearer token, or an API key as
-   * `X-API-Key`.
+   * `X-API-Key`. Whoever is in the context values already stays.
    */
   gate(context: HandlerContext): Promise<void>;
   /**
@@ -66,6 +66,8 @@ export function authenticate(options: AuthenticateOptions): Authentication {
     gate: async (context) => {
       if (options.publicServices.includes(context.service.typeName)) return;
       const { requestHeader, values } = context;
+      // The fast lane has remembered the caller, who may be forgotten by now, and the database away.
+      if (values.get(authenticatedKey) !== authenticatedKey.defaultValue) return;
       const credential = readCredential(
         requestHeader.get("authorization"),
         requestHeader.get("x-api-key"),

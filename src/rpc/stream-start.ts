@@ -1,7 +1,7 @@
 import type { StreamRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField, invalidFields } from "../errors.ts";
 import type { TeamId } from "../ids.ts";
-import { requestLimits, scanLimits } from "../limits.ts";
+import { requestLimits, scanLimits, searchLimits } from "../limits.ts";
 import type { Filter } from "../log/filter.ts";
 import {
   type GlobalPosition,
@@ -11,9 +11,10 @@ import {
   placeOf,
   positionAfter,
 } from "../log/position.ts";
-import { placeWithin, readAcrossTeams, readLeafHash, readWindow } from "../store/entries.ts";
+import { placeWithin, readAcrossTeams, readLeafHash } from "../store/entries.ts";
 import { type Head, sequenceAt } from "../store/heads.ts";
 import type { Queryable } from "../store/pool.ts";
+import { search } from "../store/search.ts";
 import { decodeCursor, decodeGlobalCursor } from "./cursor.ts";
 import { Violations } from "./text.ts";
 import { decodeTime } from "./wire-time.ts";
@@ -68,9 +69,10 @@ export function teamStart(
       const count = decodeLast(start.value);
       return async (head) => {
         const window = { from: searchFloor(head), to: head.end.sequence };
-        const last = await readWindow(db, teamId, window, filter, "newest_first", count);
-        const first = last.at(-1);
-        return first === undefined ? head.end : before(first.sequence, head);
+        const limits = { limit: count, searchMs: searchLimits.searchMs };
+        const last = await search(db, teamId, window, filter, "newest_first", limits);
+        const first = last.sequences.at(-1);
+        return first === undefined ? head.end : before(first, head);
       };
     }
   }

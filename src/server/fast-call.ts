@@ -61,6 +61,8 @@ export interface Start {
   readonly timeoutMs: number | undefined;
 }
 
+const none: Buffer = Buffer.alloc(0);
+
 /** One call of an authenticated caller, from its headers to its answer or to the router. */
 export class FastCall implements CallContext {
   readonly values: ContextValues;
@@ -69,7 +71,8 @@ export class FastCall implements CallContext {
   readonly #next: () => void;
   readonly #observed: ObservedCall;
   readonly #ending = new AbortController();
-  readonly #chunks: Buffer[] = [];
+  /** Begins with what has come of the body, so many bytes. */
+  #buffer = none;
   #size = 0;
   /** Whose turn it is; at `router` and `end` nothing that happens is the lane's any more. */
   #stage: "body" | "handler" | "router" | "end" = "body";
@@ -103,20 +106,32 @@ export class FastCall implements CallContext {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#chunks.push(chunk);
-    this.#size += chunk.length;
+    this.#keep(chunk);
     const { stream, format } = this.#start;
-    const beginning = this.#chunks[0] ?? chunk;
-    if (mayBecomeMessage(format, beginning, this.#size, this.#options.messageBytes)) return;
+    if (mayBecomeMessage(format, this.#body(), this.#options.messageBytes)) return;
     stream.off("data", this.#onData).off("end", this.#onEnd).pause();
     stream.once("end", () => clearTimeout(this.#timer));
     stream.unshift(this.#body());
     this.#giveToRouter(stream.iterator({ destroyOnReturn: false }));
   };
 
+  /** One piece is usually all. Others are copied: kept, each byte in a frame of its own would take 140. */
+  #keep(chunk: Buffer): void {
+    const size = this.#size + chunk.length;
+    if (this.#size === 0) this.#buffer = chunk;
+    else {
+      if (size > this.#buffer.length) {
+        const larger = Buffer.allocUnsafeSlow(2 * size);
+        this.#buffer.copy(larger, 0, 0, this.#size);
+        this.#buffer = larger;
+      }
+      this.#buffer.set(chunk, this.#size);
+    }
+    this.#size = size;
+  }
+
   #body(): Buffer {
-    const [first] = this.#chunks;
-    return this.#chunks.length === 1 && first ? first : Buffer.concat(this.#chunks, this.#size);
+    return this.#buffer.subarray(0, this.#size);
   }
 
   readonly #onEnd = (): void => {
@@ -135,6 +150,8 @@ export class FastCall implements CallContext {
       return;
     }
     this.#stage = "handler";
+    // It may be large and the handler slow.
+    this.#buffer = none;
     const { deadlineMs } = this.#options;
     this.#timer = setTimeout(() => this.#expire(deadlineExceeded()), deadlineMs);
     run(this)
@@ -162,10 +179,11 @@ export class FastCall implements CallContext {
   #fail(error: unknown): void {
     if (this.#stage !== "handler") return;
     this.#failure = { error };
-    this.#giveToRouter(once(this.#body()));
+    // What the call was does not matter any more.
+    this.#giveToRouter(once(this.#start.format.emptyBody));
   }
 
-  /** Goes on in the router, with what was read; its answer is that of a call which never was here. */
+  /** Goes on in the router, whose answer is that of a call which never was here. */
   #giveToRouter(body: AsyncIterable<Uint8Array>): void {
     if (this.#stage !== "body") clearTimeout(this.#timer);
     clearTimeout(this.#clientTimer);

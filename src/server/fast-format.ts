@@ -16,7 +16,12 @@ export interface Format {
   readonly parseTimeout: typeof connect.parseTimeout;
   /** Of the answer. */
   readonly contentType: string;
+  /** A body whose message is empty. */
+  readonly emptyBody: Buffer;
 }
+
+/** Of a gRPC message: a byte of flags and four of length. */
+const prefixBytes = 5;
 
 const connectFormat = {
   protocol: "connect",
@@ -33,24 +38,33 @@ const grpcFormat: Format = {
   timeout: "grpc-timeout",
   parseTimeout: grpc.parseTimeout,
   contentType: grpc.contentTypeProto,
+  emptyBody: Buffer.alloc(prefixBytes),
 };
 
 /** By the content type, exactly as clients usually write it. */
 export const formats: ReadonlyMap<unknown, Format> = new Map<unknown, Format>([
   [
     connect.contentTypeUnaryProto,
-    { ...connectFormat, json: false, contentType: connect.contentTypeUnaryProto },
+    {
+      ...connectFormat,
+      json: false,
+      contentType: connect.contentTypeUnaryProto,
+      emptyBody: Buffer.alloc(0),
+    },
   ],
   [
     connect.contentTypeUnaryJson,
-    { ...connectFormat, json: true, contentType: connect.contentTypeUnaryJson },
+    {
+      ...connectFormat,
+      json: true,
+      contentType: connect.contentTypeUnaryJson,
+      emptyBody: Buffer.from("{}"),
+    },
   ],
   ["application/grpc", grpcFormat],
   [grpc.contentTypeProto, grpcFormat],
 ]);
 
-/** Of a gRPC message: a byte of flags and four of length. */
-const prefixBytes = 5;
 /** From this size on the library compresses answers for clients that take it. */
 const compressMinBytes = 1024;
 
@@ -60,17 +74,12 @@ export function headerText(headers: IncomingHttpHeaders, name: string): string |
   return value === undefined ? null : String(value);
 }
 
-/** Whether a body with this beginning and size may yet be one plain message of `maxBytes` at most. */
-export function mayBecomeMessage(
-  { protocol }: Format,
-  beginning: Buffer,
-  size: number,
-  maxBytes: number,
-): boolean {
-  if (protocol === "connect") return size <= maxBytes;
-  if (beginning.length < prefixBytes) return false;
-  const length = beginning.readUInt32BE(1);
-  return beginning[0] === 0 && length <= maxBytes && size <= prefixBytes + length;
+/** Whether a body that begins like this may yet be one plain message of `maxBytes` at most. */
+export function mayBecomeMessage({ protocol }: Format, begun: Buffer, maxBytes: number): boolean {
+  if (protocol === "connect") return begun.length <= maxBytes;
+  if (begun.length < prefixBytes) return false;
+  const length = begun.readUInt32BE(1);
+  return begun[0] === 0 && length <= maxBytes && begun.length <= prefixBytes + length;
 }
 
 /** The message of a whole body that may be one; undefined if it is none. */

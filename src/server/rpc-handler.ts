@@ -1,4 +1,5 @@
 import { constants, type Http2Stream } from "node:http2";
+import { setImmediate } from "node:timers/promises";
 import {
   type ConnectRouter,
   type ConnectRouterOptions,
@@ -35,7 +36,10 @@ export type BegunCalls = WeakMap<Http2Stream, BegunCall>;
 
 /** A call as far as it was taken elsewhere. */
 export interface BegunCall {
-  /** All of its body, read or not, with whose lateness whoever began the call deals. */
+  /**
+   * All of its body, read or not, with whose lateness whoever began the call deals; an empty message if
+   * the call has failed already.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   readonly contextValues: ContextValues;
 }
@@ -56,10 +60,10 @@ export const binaryOptions = { readUnknownFields: false };
 export const acceptCompression = [compressionGzip];
 
 /**
- * Answers Connect, gRPC and gRPC-Web as `connectNodeAdapter` does, apart from three things. A client
+ * Answers Connect, gRPC and gRPC-Web as `connectNodeAdapter` does, apart from four things. A client
  * that goes while it is being written to is not reported: the adapter prints a stack trace for
- * each. Only gzip is offered: its brotli works at the highest and slowest level. And JSON is read
- * strictly.
+ * each. Only gzip is offered: its brotli works at the highest and slowest level. JSON is read
+ * strictly. And small pieces of a body are put together.
  *
  * Throws if the request's host and path make no URL; `listen` answers that with a 400.
  */
@@ -92,7 +96,11 @@ export function rpcHandler(options: RpcHandlerOptions): HttpHandler {
     const values = begun?.contextValues ?? createContextValues();
     if (options.directStreams) values.set(responseKey, response);
     const call = universalRequestFromNodeRequest(request, response, undefined, values);
-    handler(begun === undefined ? call : { ...call, body: begun.body })
+    // It is that of the body that came.
+    if (begun !== undefined) call.header.delete("content-length");
+    const body = begun?.body ?? (call.body as AsyncIterable<Uint8Array>);
+    const bidi = handler.method.methodKind === "bidi_streaming";
+    handler({ ...call, body: bidi ? unhurried(body, request) : gathered(body) })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch((error: unknown) => {
         // A failed write can come before 'close'.
@@ -101,6 +109,42 @@ export function rpcHandler(options: RpcHandlerOptions): HttpHandler {
         response.destroy();
       });
   };
+}
+
+/** Pieces of a body that are smaller are put together. */
+const pieceBytes = 4 * 1024;
+
+/**
+ * A body in fewer pieces: for each of them the library goes through all that it has of a message, and 16 kB
+ * from anyone in frames of one byte kept it busy for more than a second.
+ */
+async function* gathered(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of body) {
+    held.push(piece);
+    bytes += piece.length;
+    if (bytes < pieceBytes) continue;
+    yield held.length === 1 ? piece : Buffer.concat(held, bytes);
+    held = [];
+    bytes = 0;
+  }
+  if (bytes > 0) yield Buffer.concat(held, bytes);
+}
+
+/** The same for a request that is answered before its end: after each piece, what has come meanwhile. */
+async function* unhurried(
+  body: AsyncIterable<Uint8Array>,
+  request: HttpRequest,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    yield piece;
+    if (piece.length >= pieceBytes) continue;
+    await setImmediate();
+    // Its iterator would give what is there in the pieces in which it came.
+    const more: Uint8Array | null = request.read(request.readableLength);
+    if (more !== null) yield more;
+  }
 }
 
 /** Cancels an HTTP/2 request whose body has not ended in time: nothing else would end it. */

@@ -9,11 +9,11 @@ import type { Topic } from "../../src/feed/topic.ts";
 import type { TeamId } from "../../src/ids.ts";
 import type { Details, Entry, NewEntry } from "../../src/log/entry.ts";
 import { encodeSequences, erasureAction } from "../../src/log/erasure.ts";
-import { everything } from "../../src/log/filter.ts";
+import { everything, type Filter, noConditions } from "../../src/log/filter.ts";
 import { origin, type Position, placeBefore } from "../../src/log/position.ts";
 import { encodedBytes } from "../../src/log/size.ts";
 import { append } from "../../src/store/append.ts";
-import { readWindow } from "../../src/store/entries.ts";
+import { type Leaf, readWindow } from "../../src/store/entries.ts";
 import { eraseDetails } from "../../src/store/erase.ts";
 import { readSizes, readWatermark } from "../../src/store/heads.ts";
 import { openPools, type Queryable } from "../../src/store/pool.ts";
@@ -139,6 +139,36 @@ test("readers of one place under one filter share what they are given, until the
   expect(topic.shared(question, () => undefined)).toBeUndefined();
   const [latest] = await next();
   expect(latest?.entries.map(({ sequence }) => sequence)).toEqual([3n]);
+  for (const reader of readers) await reader.return(undefined);
+});
+
+test("readers of one place are given what passes their own filter, whoever reads first", async () => {
+  await using replica = await aReplica();
+  const { db, hub, teamId, record } = replica;
+  const context = { db, hub, signal: never, heartbeatMs: 60_000, stopAtHead: false };
+  const member: Filter = { ...everything, visible: ["team"] };
+  const admins: Filter = { ...everything, include: { ...noConditions, scopes: ["admin"] } };
+  const readers = [everything, member, admins].flatMap((filter) =>
+    [false, true].map((withheld) =>
+      followTeam({ ...context, filter, withheld }, teamId, ({ end }) => end),
+    ),
+  );
+  const next = () => Promise.all(readers.map((reader) => reader.next()));
+  await next();
+  hub.publish(await record(newEntry(teamId), { ...newEntry(teamId), scope: "admin" }));
+  const numbers = (leaves: readonly Leaf[] = []) => leaves.map(({ sequence }) => Number(sequence));
+  const given = (await next()).map(({ value }) => [
+    numbers(value?.entries),
+    numbers(value?.withheld),
+  ]);
+  expect(given).toEqual([
+    [[1, 2], []],
+    [[1, 2], []],
+    [[1], []],
+    [[1], [2]],
+    [[2], []],
+    [[2], [1]],
+  ]);
   for (const reader of readers) await reader.return(undefined);
 });
 

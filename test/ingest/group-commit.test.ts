@@ -1,6 +1,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { AuditError } from "../../src/errors.ts";
+import type { TeamId } from "../../src/ids.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
 import { newEntry, newTeam } from "../support/new-entry.ts";
 import { databaseError, FakeLog, groupCommitOver } from "./fake-log.ts";
@@ -54,6 +55,35 @@ test("calls gather while transactions are in flight, of which there are two at m
   fourth.commit();
   await Promise.all(calls);
   expect(log.mostInFlight).toBe(2);
+});
+
+test("beside a transaction of many another begins for many more, or when the first takes long", async () => {
+  const log = new FakeLog();
+  const queue = groupCommitOver(log.append);
+  const [a, b, c] = [newTeam(), newTeam(), newTeam()];
+  const calls: Promise<Entry>[] = [];
+  const call = (team: TeamId, count: number) => {
+    for (let i = 0; i < count; i++) calls.push(queue.record(newEntry(team), never));
+  };
+  call(a, 16);
+  const first = await log.next();
+  call(b, 99);
+  await turn();
+  expect(log.transactions).toHaveLength(1);
+  call(b, 1);
+  const second = await log.next();
+  expect(second.entries).toHaveLength(100);
+  second.commit();
+  await Promise.all(calls.slice(16));
+  call(c, 1);
+  await turn();
+  expect(log.transactions).toHaveLength(2);
+  // The first is never answered, and yet the call does not wait for ever.
+  const third = await log.next();
+  expect(third.entries).toHaveLength(1);
+  third.commit();
+  first.commit();
+  await Promise.all(calls);
 });
 
 test("a team is never in two transactions, and its calls keep their order", async () => {

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import http2 from "node:http2";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { fromJson, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
@@ -14,7 +16,7 @@ import {
 import { createCheckpoints } from "../support/checkpoints.ts";
 import { newId, startTestServer, type TestServer } from "../support/server.ts";
 import { callRaw, type RawAnswer, type RawCall } from "./raw-call.ts";
-import { connectHttp2 } from "./serving.ts";
+import { connectHttp2, connectRaw } from "./serving.ts";
 
 /** A server, with the lane or without, and what is the server's own. */
 interface Side {
@@ -273,6 +275,10 @@ const others: Record<string, MakeCall> = {
     headers: grpc,
     body: [enveloped(binary({ entry: { ...entry, action: "B A D", resource: { type: "é" } } }))],
   }),
+  "invalid fields in a body of a stated length": () => {
+    const body = binary({ entry: { ...entry, action: "B A D" } });
+    return { headers: { ...proto, "content-length": `${body.length}` }, body: [body] };
+  },
   "other content under an id": () => ({
     headers: json,
     body: [jsonBytes({ entry: { ...entry, id: fixedId, action: "update" } })],
@@ -485,17 +491,25 @@ test("whatever is sent is answered as the library does", async () => {
   expect(await fastCalls(on)).toBeGreaterThan(before + 30);
 });
 
+/** Keeps a server from recording anything, until the session ends. */
+async function holdHeads({ server }: Side): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: server.databaseUrl });
+  await client.connect();
+  await client.query("BEGIN");
+  await client.query("LOCK TABLE control_plane.audit_log_heads IN ACCESS EXCLUSIVE MODE");
+  return client;
+}
+
 test("calls that the database keeps waiting end as the library ends them", async () => {
-  const holders = await Promise.all(
-    [on, off].map(async ({ server }) => {
-      const client = new pg.Client({ connectionString: server.databaseUrl });
-      await client.connect();
-      await client.query("BEGIN");
-      await client.query("LOCK TABLE control_plane.audit_log_heads IN ACCESS EXCLUSIVE MODE");
-      return client;
-    }),
-  );
+  const holders = await Promise.all([on, off].map(holdHeads));
   const one = { ...entry, teamId: otherTeam };
+  const brief = await on.server.jwt({ role: "platform_admin", expiresIn: 2 });
+  const known = { ...json, authorization: `Bearer ${brief}` };
+  await both(() => ({ headers: known }));
+  const expiring = both(() => ({
+    headers: { ...known, "connect-timeout-ms": "2000" },
+    body: [jsonBytes({ entry: one })],
+  }));
   try {
     const timedOut = await both(() => ({
       headers: { ...json, "connect-timeout-ms": "300" },
@@ -525,6 +539,8 @@ test("calls that the database keeps waiting end as the library ends them", async
     expect(fast).toEqual(plain);
     expect(fast?.join()).toContain("QUEUE_FULL");
     expect(fast?.join()).toContain("deadline_exceeded");
+    // Whoever was let in stays in until the call ends.
+    expect((await expiring).body).toMatchObject({ message: { code: "deadline_exceeded" } });
   } finally {
     for (const holder of holders) await holder.end();
   }
@@ -578,6 +594,96 @@ test("both servers have counted and logged the same calls, each once", async () 
   await expect.poll(() => ended(on)).toEqual(ended(off));
   expect(ended(on).length).toBeGreaterThan(300);
   expect(await fastCalls(off)).toBe(0);
+});
+
+setFlagsFromString("--expose-gc");
+const collect: () => void = runInNewContext("gc");
+function memoryBytes(): number {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+const frame = (type: number, flags: number, stream: number, payload: string) =>
+  String.fromCharCode(0, 0, payload.length, type, flags, 0, 0, 0, stream) + payload;
+
+/** A connection that writes its frames itself, and what begins a POST on it. */
+async function connectFrames({ server }: Side) {
+  const { socket, received } = await connectRaw(Number(new URL(server.url).port));
+  const send = (frames: string) => socket.write(frames, "latin1");
+  send(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${frame(4, 0, 0, "")}`);
+  const text = (value: string) => String.fromCharCode(value.length) + value;
+  const post = (stream: number, path: string, fields: Record<string, string>) => {
+    const pseudo = {
+      ":method": "POST",
+      ":scheme": "http",
+      ":authority": "localhost",
+      ":path": path,
+    };
+    const all = Object.entries({ ...pseudo, ...fields });
+    const block = all.map(([name, value]) => `\0${text(name)}${text(value)}`).join("");
+    return frame(1, 4, stream, block);
+  };
+  return { socket, received, send, post };
+}
+
+test("a body costs little more than its bytes, however it is cut", async () => {
+  const { socket, received, send, post } = await connectFrames(on);
+  const before = memoryBytes();
+  send(post(1, "/audit.v1.AuditService/Record", { ...json, "x-api-key": on.keys.kept }));
+  send(frame(0, 0, 1, " ").repeat(100_000));
+  send(frame(6, 0, 0, "all sent"));
+  await expect.poll(received).toContain(frame(6, 1, 0, "all sent"));
+  // Kept as they came, they would be 14 MB.
+  expect(memoryBytes() - before).toBeLessThan(5_000_000);
+  socket.destroy();
+});
+
+test("a stranger's body in the smallest pieces does not keep the server busy", async () => {
+  const { socket, send, post } = await connectFrames(on);
+  const methods = [
+    "grpc.health.v1.Health/Check",
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+  ];
+  const ended = () =>
+    on.server.logs
+      .map((line) => JSON.parse(line))
+      .filter(({ msg, method }) => msg?.endsWith(" ended") && methods.includes(method)).length;
+  const before = process.cpuUsage();
+  for (let i = 0; i < 4; i++) {
+    const stream = 2 * i + 1;
+    send(post(stream, `/${methods[i % 2]}`, { "content-type": "application/grpc" }));
+    send(frame(0, 0, stream, "\0\0\0\x3e\x80"));
+    send(frame(0, 0, stream, "\0").repeat(16_000));
+    send(frame(0, 1, stream, ""));
+  }
+  await expect.poll(ended).toBe(4);
+  const { user } = process.cpuUsage(before);
+  // Gone through for each piece, what came before it would take 4 s.
+  expect(user / 1e6).toBeLessThan(2);
+  socket.destroy();
+});
+
+test("a body that has been decoded is not kept while the call waits", async () => {
+  const holder = await holdHeads(on);
+  try {
+    const body = [
+      Buffer.concat([
+        jsonBytes({ entry: { ...entry, teamId: otherTeam } }),
+        Buffer.alloc(1 << 19, " "),
+      ]),
+    ];
+    const headers = { ...json, authorization: `Bearer ${token}` };
+    const before = memoryBytes();
+    const calls = Array.from({ length: 10 }, () => callRaw(on.session, { headers, body }));
+    const metrics = async () => (await fetch(`${on.server.url}/metrics`)).text();
+    await expect.poll(metrics).toMatch(/^annals_ingest_queue_entries 10$/m);
+    expect(memoryBytes() - before).toBeLessThan(3_000_000);
+    await holder.end();
+    for (const { headers } of await Promise.all(calls)) expect(headers?.[":status"]).toBe(200);
+  } finally {
+    await holder.end();
+  }
 });
 
 test("a call in flight is answered when the server shuts down", async () => {
