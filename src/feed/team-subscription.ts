@@ -63,6 +63,7 @@ export async function* followTeam(
   let silentSince = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal.throwIfAborted();
+    const { wakes } = topic;
     if (position.sequence > topic.size) throw contradiction(position);
     if (doubts !== topic.doubts) {
       ({ doubts } = topic);
@@ -88,7 +89,7 @@ export async function* followTeam(
     if (end !== undefined && position.sequence >= end) return;
     if (!advanced && position.sequence >= topic.size) {
       const patience = heartbeatMs - (performance.now() - silentSince);
-      await waiter.wait(Math.max(1, patience));
+      await waiter.wait(Math.max(1, patience), wakes);
     }
   }
 }
