@@ -44,7 +44,7 @@ const own: Codec = {
       false,
     ),
 };
-const library: Codec = {
+const protobufEs: Codec = {
   read: (bytes) => fromBinary(RecordBatchRequestSchema, bytes),
   answer: (entries) => {
     const results = entries.map((entry) => ({
@@ -84,7 +84,7 @@ export async function measureCpu({ postgres, report, rounds, quick }: Setting): 
       );
     };
   };
-  const wholes = await inTurns(rounds, { own: whole(own), library: whole(library) });
+  const wholes = await inTurns(rounds, { own: whole(own), protobufEs: whole(protobufEs) });
   await queue.close(1_000);
   await checkDense(database, 2 * (rounds + 1) * batches * batchEntries);
 
@@ -106,12 +106,12 @@ export async function measureCpu({ postgres, report, rounds, quick }: Setting): 
     );
   const parts = await inTurns(rounds, {
     read: part(() => own.read(bytes)),
-    readByLibrary: part(() => library.read(bytes)),
+    readByLibrary: part(() => protobufEs.read(bytes)),
     check: part(() => messages.map(decode)),
     tree: part(extend),
     rows: part(() => insertValues(recorded)),
     answer: part(() => own.answer(recorded)),
-    answerByLibrary: part(() => library.answer(recorded)),
+    answerByLibrary: part(() => protobufEs.answer(recorded)),
   });
   const alone = (["read", "check", "tree", "rows", "answer"] as const).reduce(
     (sum, name) => sum + median(parts[name]),
@@ -122,7 +122,7 @@ export async function measureCpu({ postgres, report, rounds, quick }: Setting): 
     columns: ["", "µs (median, range)"],
     rows: [
       ["the whole path", middle(wholes.own)],
-      ["baseline: the same with protobuf-es", middle(wholes.library)],
+      ["baseline: the same with protobuf-es", middle(wholes.protobufEs)],
       ["by itself: reading the request", middle(parts.read)],
       ["by itself: the same by protobuf-es", middle(parts.readByLibrary)],
       ["by itself: checking and normalising", middle(parts.check)],
