@@ -5,6 +5,7 @@ import { ingestLimits } from "../limits.ts";
 import { sameContent } from "../log/content.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
 import type { Appended, AppendOptions } from "../store/append.ts";
+import { distinctEntries, halves, withoutPutOff } from "./batch.ts";
 import { BatchOrder } from "./batch-order.ts";
 import { type Batch, type Call, type IngestLimits, type Lane, Queue } from "./queue.ts";
 
@@ -274,43 +275,6 @@ interface Attempt {
 function putOff(lane: Lane, call: Call, refusal: Error): void {
   call.order?.putOff(lane.teamId, refusal);
   call.settle(refusal);
-}
-
-/** A batch without the calls behind one that was put off: they end as it did. */
-function withoutPutOff(batch: Batch): Batch {
-  const rest: Batch[number][] = [];
-  for (const { lane, calls } of batch) {
-    const wanted = calls.filter((call) => {
-      const refusal = call.order?.refusal(lane.teamId);
-      if (refusal !== undefined) call.settle(refusal);
-      return refusal === undefined;
-    });
-    if (wanted.length > 0) rest.push({ lane, calls: wanted });
-  }
-  return rest;
-}
-
-/** The entries of a batch, those under one id only once: the first. */
-function distinctEntries(batch: Batch): NewEntry[] {
-  return batch.flatMap(({ calls }) => {
-    const byId = new Map<string, NewEntry>();
-    for (const { entry } of calls) if (!byId.has(entry.id)) byId.set(entry.id, entry);
-    return [...byId.values()];
-  });
-}
-
-/** A batch in two, each call's place kept. */
-function halves(batch: Batch): [Batch, Batch] {
-  let left = Math.ceil(batch.reduce((sum, { calls }) => sum + calls.length, 0) / 2);
-  const first: Batch[number][] = [];
-  const second: Batch[number][] = [];
-  for (const { lane, calls } of batch) {
-    const taken = calls.slice(0, left);
-    left -= taken.length;
-    if (taken.length > 0) first.push({ lane, calls: taken });
-    if (taken.length < calls.length) second.push({ lane, calls: calls.slice(taken.length) });
-  }
-  return [first, second];
 }
 
 function answer(entry: NewEntry, recorded: Entry | undefined): Entry | Error {

@@ -2,9 +2,9 @@ import type pg from "pg";
 import type { EntryId, TeamId } from "../ids.ts";
 import { countsFrom } from "../log/counts.ts";
 import type { Entry, Millis, NewEntry } from "../log/entry.ts";
-import { type Extension, extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
-import { BinaryArrays } from "./binary-arrays.ts";
-import { countsText, insertCounts } from "./counts.ts";
+import { extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
+import { createHeads, findMissing, growHeads, lockHeads } from "./append-heads.ts";
+import { insertCounts } from "./counts.ts";
 import {
   type EntryRow,
   entryColumns,
@@ -113,7 +113,7 @@ async function transact(
         session.query({ name: "insert", text: insertStatement, values: insertValues(appended) }),
         ...tiles.map((tile) => insertTile(session, tile)),
         ...(countedTo.length > 0 ? [insertCounts(session, countedTo)] : []),
-        session.query({ name: "grow", text: growStatement, values: growValues(ends) }),
+        growHeads(session, ends),
       );
     }
     return inOrder([...statements, session.query("COMMIT")]);
@@ -208,61 +208,6 @@ async function inOrder<T extends readonly Promise<unknown>[]>(
   };
 }
 
-interface HeadRow {
-  team_id: TeamId;
-  size: bigint;
-  last_record_time: Millis | null;
-  frontier: Buffer;
-  counts: string[];
-}
-
-async function lockHeads(
-  session: pg.ClientBase,
-  teams: readonly TeamId[],
-  wait: "" | "SKIP LOCKED",
-): Promise<HeadRow[]> {
-  if (teams.length === 0) return [];
-  // One team is a query of its own, which a distributed database can send to one node.
-  const [name, condition, value] =
-    teams.length === 1
-      ? ["lock-one", "team_id = $1", teams[0]]
-      : ["lock-many", "team_id = ANY($1::uuid[])", teams];
-  const { rows } = await session.query<HeadRow>({
-    name: `${name} ${wait}`,
-    text: `SELECT team_id, size, last_record_time, frontier, counts FROM control_plane.audit_log_heads
-      WHERE ${condition} ORDER BY team_id FOR UPDATE ${wait}`,
-    values: [value],
-  });
-  return rows;
-}
-
-/** Of the teams whose heads were not locked, those that have none. */
-async function findMissing(
-  session: pg.ClientBase,
-  patient: readonly TeamId[],
-  impatient: readonly TeamId[],
-  heads: ReadonlyMap<TeamId, LogEnd>,
-): Promise<TeamId[]> {
-  const missing = patient.filter((team) => !heads.has(team));
-  const doubtful = impatient.filter((team) => !heads.has(team));
-  if (doubtful.length === 0) return missing;
-  const { rows } = await session.query<{ team_id: TeamId }>({
-    text: "SELECT team_id FROM control_plane.audit_log_heads WHERE team_id = ANY($1::uuid[])",
-    values: [doubtful],
-  });
-  const busy = new Set(rows.map((row) => row.team_id));
-  return [...missing, ...doubtful.filter((team) => !busy.has(team))].sort();
-}
-
-/** Makes the heads of new teams; if another transaction is just making one, waits for it. */
-async function createHeads(session: pg.ClientBase, teams: readonly TeamId[]): Promise<void> {
-  await session.query({
-    text: `INSERT INTO control_plane.audit_log_heads (team_id)
-      SELECT unnest($1::uuid[]) ON CONFLICT (team_id) DO NOTHING`,
-    values: [teams],
-  });
-}
-
 /**
  * Entries already in the logs under the given ids: a probe of the unique index for each id. Left
  * to choose, the planner reads a whole log while the table has no statistics yet.
@@ -287,32 +232,6 @@ async function findRecorded(
     values: [oneTeam ? first?.teamId : `{${entries.map(({ teamId }) => teamId).join()}}`, ids],
   });
   return rows.map(entryFromRow);
-}
-
-const growStatement = `UPDATE control_plane.audit_log_heads AS head
-  SET size = grown.size, last_record_time = grown.last_record_time, frontier = grown.frontier,
-    counts = coalesce(grown.counts::bigint[], head.counts)
-  FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[], $4::bytea[], $5::text[])
-    AS grown (team_id, size, last_record_time, frontier, counts)
-  WHERE head.team_id = grown.team_id`;
-
-/** Serves all heads, one transaction's after another's. */
-const arrays = new BinaryArrays();
-
-function growValues(ends: Extension["ends"]): Buffer[] {
-  const logs = [...ends];
-  arrays.reset();
-  arrays.begin("uuid", logs.length);
-  for (const [teamId] of logs) arrays.uuid(teamId);
-  arrays.begin("bigint", logs.length);
-  for (const [, { frontier }] of logs) arrays.bigint(frontier.size);
-  arrays.begin("timestamptz", logs.length);
-  for (const [, { recordTime }] of logs) arrays.timestamptz(recordTime);
-  arrays.begin("bytea", logs.length);
-  for (const [, { frontier }] of logs) arrays.bytea(Buffer.concat(frontier.hashes));
-  arrays.begin("text", logs.length);
-  for (const [, { counts }] of logs) arrays.text(counts && countsText(counts));
-  return arrays.finish();
 }
 
 function byTeamAndId(entries: readonly Entry[]): Map<TeamId, Map<EntryId, Entry>> {
