@@ -49,6 +49,15 @@ export const ingestLimits = {
   transactionBytes: MiB,
 } as const;
 
+/** Appending to logs whose ends are known, before their heads are locked. */
+export const appendLimits = {
+  knownLogs: 4_096,
+  /** How long the database's clock is reckoned from what it last said. */
+  clockAgeMs: 1_000,
+  /** How much earlier than the lock the time may be that is recorded. */
+  recordTimeLagMs: 250,
+} as const;
+
 /** Transactions of Annals' own acts: making and revoking API keys, erasing details. */
 export const actLimits = {
   running: 2,

@@ -31,6 +31,7 @@ import { openSummaryTurns } from "../rpc/summary-turns.ts";
 import { type AppendOptions, append } from "../store/append.ts";
 import { readWindow } from "../store/entries.ts";
 import { readSizes } from "../store/heads.ts";
+import { KnownLogs } from "../store/known-logs.ts";
 import { openPools } from "../store/pool.ts";
 import { createNotary, openCheckpoints } from "./checkpoints.ts";
 import { dashboardDirectory, dashboardRoutes, isDashboardBuilt } from "./dashboard.ts";
@@ -140,9 +141,12 @@ export async function startServer(
     hints?.announce(entries);
     notary?.appended(entries);
   };
+  // A distributed database would have to send the statement that compares to several nodes.
+  const known = config.oneTeamPerTransaction ? undefined : new KnownLogs();
   const appendGuarded = (entries: readonly NewEntry[], options?: AppendOptions) =>
     append(pools.write, entries, {
       ...options,
+      ...(known && { known }),
       ...(notary && { guard: (teamId, size) => notary.judge(teamId, size) }),
     });
 

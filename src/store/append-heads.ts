@@ -3,6 +3,7 @@ import type { TeamId } from "../ids.ts";
 import type { Millis } from "../log/entry.ts";
 import type { Extension, LogEnd } from "../log/extend.ts";
 import { BinaryArrays } from "./binary-arrays.ts";
+import type { Condition } from "./condition.ts";
 import { countsText } from "./counts.ts";
 
 /** Heads within an append: locked, made and grown. */
@@ -78,8 +79,10 @@ const arrays = new BinaryArrays();
 export function growHeads(
   session: pg.ClientBase,
   ends: Extension["ends"],
+  { name, sql }: Condition,
 ): Promise<pg.QueryResult> {
-  return session.query({ name: "grow", text: growStatement, values: growValues(ends) });
+  const text = `${growStatement} AND ${sql}`;
+  return session.query({ name: `grow${name}`, text, values: growValues(ends) });
 }
 
 function growValues(ends: Extension["ends"]): Buffer[] {

@@ -2,17 +2,12 @@ import type pg from "pg";
 import type { EntryId, TeamId } from "../ids.ts";
 import { countsFrom } from "../log/counts.ts";
 import type { Entry, Millis, NewEntry } from "../log/entry.ts";
-import { extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
-import { createHeads, findMissing, growHeads, lockHeads } from "./append-heads.ts";
-import { insertCounts } from "./counts.ts";
-import {
-  type EntryRow,
-  entryColumns,
-  entryFromRow,
-  insertStatement,
-  insertValues,
-} from "./rows.ts";
-import { insertTile } from "./tiles.ts";
+import { type Extension, extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
+import { createHeads, findMissing, lockHeads } from "./append-heads.ts";
+import { appendToKnown } from "./append-to-known.ts";
+import { inOneGo, inOrder, writeAndCommit } from "./append-writes.ts";
+import type { KnownLogs } from "./known-logs.ts";
+import { type EntryRow, entryColumns, entryFromRow } from "./rows.ts";
 
 /** What became of the entries given to {@link append}, once COMMIT has been said. */
 export interface Appended {
@@ -44,6 +39,8 @@ export interface AppendOptions {
   /** What else belongs in the transaction, done once the heads are locked. */
   readonly alongside?: (session: pg.ClientBase) => Promise<void>;
   readonly guard?: LogGuard;
+  /** Where logs ended, of whose ends this one makes use and which it learns; of all appends of a server. */
+  readonly known?: KnownLogs;
 }
 
 /**
@@ -65,9 +62,11 @@ export async function append(
   const session = await pool.connect();
   let failure: Error | undefined;
   try {
-    const { result, commit } = await transact(session, entries, options);
+    const { result, ends, commit } =
+      (await guess(session, entries, options)) ?? (await transact(session, entries, options));
     // After a failed statement COMMIT itself succeeds, with the tag of the rollback it was.
     if (commit !== "COMMIT") throw new Error(`COMMIT was answered with ${commit}`);
+    options.known?.left(ends);
     return result;
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
@@ -78,12 +77,46 @@ export async function append(
   }
 }
 
+/** What a transaction did, where it left the logs, and what COMMIT was answered with. */
+interface Transacted {
+  readonly result: Appended;
+  readonly ends: Extension["ends"];
+  readonly commit: string;
+}
+
+/** Appends in one go to logs whose ends are known; undefined if they are not, or not so. */
+async function guess(
+  session: pg.PoolClient,
+  entries: readonly NewEntry[],
+  { skipIfBusy, alongside, guard, known }: AppendOptions,
+): Promise<Transacted | undefined> {
+  if (known === undefined || alongside !== undefined || skipIfBusy?.size) return undefined;
+  const teams = teamsOf(entries);
+  const guessed = known.guess(teams);
+  if (guessed === undefined) return undefined;
+  for (const [teamId, { frontier }] of guessed.logs) {
+    if (guard !== undefined && guard(teamId, frontier.size) !== "append") return undefined;
+  }
+  const done = await appendToKnown(session, teams, entries, guessed);
+  known.tell(done.now);
+  known.judge(done.asExpected);
+  if (!done.asExpected) return undefined;
+  const { appended, ends } = done.extension;
+  const result = { entries: byTeamAndId(appended), appended, busy: nobody, refused: none };
+  return { result, ends, commit: done.commit };
+}
+
+/** The teams of entries, in the order in which their heads are locked. */
+function teamsOf(entries: readonly NewEntry[]): TeamId[] {
+  return [...new Set(entries.map((entry) => entry.teamId))].sort();
+}
+
 async function transact(
   session: pg.PoolClient,
   entries: readonly NewEntry[],
-  { skipIfBusy = new Set(), alongside, guard }: AppendOptions,
-): Promise<{ result: Appended; commit: string }> {
-  const teams = [...new Set(entries.map((entry) => entry.teamId))].sort();
+  { skipIfBusy = new Set(), alongside, guard, known }: AppendOptions,
+): Promise<Transacted> {
+  const teams = teamsOf(entries);
   const patient = teams.filter((team) => !skipIfBusy.has(team));
   const impatient = teams.filter((team) => skipIfBusy.has(team));
   const read = () => lockAndRead(session, patient, impatient, entries);
@@ -96,6 +129,8 @@ async function transact(
   // everything is read again with all heads locked.
   const { heads, now, recorded } =
     missing.length === 0 ? first : await createHeads(session, missing).then(read);
+  known?.tell(now);
+  known?.found(heads);
   const { logs, refused } =
     guard === undefined ? { logs: heads, refused: none } : judge(heads, guard);
   if (alongside !== undefined) {
@@ -105,19 +140,8 @@ async function transact(
   }
 
   const extension = extendLogs(entries, logs, byTeamAndId(recorded), now);
-  const { appended, ends, tiles, countedTo } = extension;
-  const answers = await inOneGo(session, () => {
-    const statements: Promise<pg.QueryResult>[] = [];
-    if (appended.length > 0) {
-      statements.push(
-        session.query({ name: "insert", text: insertStatement, values: insertValues(appended) }),
-        ...tiles.map((tile) => insertTile(session, tile)),
-        ...(countedTo.length > 0 ? [insertCounts(session, countedTo)] : []),
-        growHeads(session, ends),
-      );
-    }
-    return inOrder([...statements, session.query("COMMIT")]);
-  });
+  const { appended, ends } = extension;
+  const answers = await inOneGo(session, () => writeAndCommit(session, extension));
   return {
     result: {
       entries: byTeamAndId([...recorded, ...appended]),
@@ -125,11 +149,13 @@ async function transact(
       busy: new Set(teams.filter((team) => !logs.has(team) && !refused.has(team))),
       refused,
     },
+    ends,
     commit: answers.at(-1)?.command ?? "nothing",
   };
 }
 
 const none: ReadonlyMap<TeamId, Error> = new Map();
+const nobody: ReadonlySet<TeamId> = new Set();
 
 /** The logs that may be appended to, and those that are refused. */
 function judge(
@@ -181,31 +207,6 @@ async function lockAndRead(
     ]),
   );
   return { heads, now, recorded };
-}
-
-/**
- * Sends the statements that `send` gives the session in one write, where the driver would make one of
- * each: for small transactions system calls are most of what they cost.
- */
-function inOneGo<T>(session: pg.ClientBase, send: () => T): T {
-  const { connection } = session as { connection?: pg.Connection };
-  connection?.stream.cork();
-  try {
-    return send();
-  } finally {
-    connection?.stream.uncork();
-  }
-}
-
-/** Waits for all, then throws the first failure: the one that made those after it fail. */
-async function inOrder<T extends readonly Promise<unknown>[]>(
-  promises: readonly [...T],
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  const results = await Promise.allSettled(promises);
-  for (const result of results) if (result.status === "rejected") throw result.reason;
-  return results.map((result) => (result as PromiseFulfilledResult<unknown>).value) as {
-    -readonly [K in keyof T]: Awaited<T[K]>;
-  };
 }
 
 /**

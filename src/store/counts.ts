@@ -12,6 +12,7 @@ import {
 } from "../log/counts.ts";
 import type { Millis, Scope, Status } from "../log/entry.ts";
 import { type Filter, filterSql, timeText } from "../log/filter.ts";
+import type { Condition } from "./condition.ts";
 import type { Window } from "./entries.ts";
 import type { Queryable } from "./pool.ts";
 
@@ -19,13 +20,15 @@ import type { Queryable } from "./pool.ts";
 export function insertCounts(
   db: Queryable,
   countedTo: readonly CountedTo[],
+  { name, sql }: Condition,
 ): Promise<pg.QueryResult> {
   return db.query({
-    name: "counts",
+    name: `counts${name}`,
     text: `INSERT INTO control_plane.audit_log_counts (team_id, record_time, size, counts)
       SELECT team_id, record_time, size, counts::bigint[]
       FROM unnest($1::uuid[], $2::text[]::timestamptz[], $3::bigint[], $4::text[])
-        AS counted (team_id, record_time, size, counts)`,
+        AS counted (team_id, record_time, size, counts)
+      WHERE ${sql}`,
     values: [
       countedTo.map(({ teamId }) => teamId),
       countedTo.map(({ recordTime }) => timeText(recordTime)),

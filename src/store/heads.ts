@@ -1,4 +1,5 @@
 import type { TeamId } from "../ids.ts";
+import { appendLimits } from "../limits.ts";
 import type { Millis } from "../log/entry.ts";
 import { frontierFrom } from "../log/extend.ts";
 import { timeText } from "../log/filter.ts";
@@ -164,8 +165,8 @@ const clockSlackMs = 500;
 /**
  * The time up to which the entries of all teams are complete: none recorded before it can still
  * be committed. It is the database's clock less a slack, or the start of the oldest open append
- * transaction if that is earlier. What is read after this call, in a statement of its own, has
- * every entry recorded before the time it returns.
+ * transaction if that is earlier; less what a record time may be older than its transaction. What is
+ * read after this call, in a statement of its own, has every entry recorded before the time it returns.
  */
 export async function readWatermark(db: Queryable): Promise<Millis> {
   const { rows } = await db.query<{ watermark: Millis; hidden: boolean }>({
@@ -174,7 +175,7 @@ export async function readWatermark(db: Queryable): Promise<Millis> {
     text: `SELECT date_trunc('milliseconds', least(
           now() - interval '${clockSlackMs} milliseconds',
           min(xact_start)
-        )) AS watermark,
+        ) - interval '${appendLimits.recordTimeLagMs} milliseconds') AS watermark,
         coalesce(bool_or(state = 'disabled' OR backend_type IS NULL), false) AS hidden
       FROM pg_stat_activity
       WHERE datname = current_database() AND application_name = $1 AND pid <> pg_backend_pid()`,

@@ -15,7 +15,8 @@ test("a replica frozen while it holds a head's lock is cut off, and when it thaw
   const [here, there] = [frozen.client().audit, other.client().audit];
   const teamId = newId("team");
   const bystander = newId("team");
-  await here.record({ entry: { teamId, action: "create" } });
+  // By the other: a log whose end a replica knows is locked, grown and committed in one go.
+  await there.record({ entry: { teamId, action: "create" } });
 
   const stopped = Promise.withResolvers<void>();
   proxy.fromClient = (bytes) => {

@@ -1,8 +1,10 @@
+import { setTimeout } from "node:timers/promises";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { ListOrder } from "../../gen/audit/v1/audit_service_pb.ts";
 import { parseTeamId, type TeamId } from "../../src/ids.ts";
+import { appendLimits } from "../../src/limits.ts";
 import { append } from "../../src/store/append.ts";
 import { columnTypes, sessionOptions } from "../../src/store/pool.ts";
 import { newEntry } from "../support/new-entry.ts";
@@ -71,6 +73,8 @@ test("a reader of all teams loses nothing to an append that is held open while i
   const { audit } = server.clients(await server.jwt({ role: "platform_admin" }));
   const [slow, quick] = [newId("team"), newId("team")];
   await audit.record({ entry: { teamId: slow, action: "before" } });
+  // Appends that begin within so long may yet be recorded as earlier.
+  await setTimeout(appendLimits.recordTimeLagMs);
   await using held = await holdAppend(database.url, slow);
 
   // Others' entries flow, to readers that come and go and to one that stays.
@@ -167,6 +171,8 @@ test("a reader of the last entries of all teams gets what commits late, and none
   const { audit } = server.clients(await server.jwt({ role: "platform_admin" }));
   const [slow, quick] = [newId("team"), newId("team")];
   await audit.record({ entry: { teamId: slow, action: "before" } });
+  // Appends that begin within so long may yet be recorded as earlier.
+  await setTimeout(appendLimits.recordTimeLagMs);
   await using held = await holdAppend(database.url, slow);
   for (const n of [1, 2, 3]) {
     await audit.record({ entry: { teamId: quick, action: `quick.n${n}` } });

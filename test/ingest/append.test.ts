@@ -4,6 +4,7 @@ import type { TeamId } from "../../src/ids.ts";
 import type { GroupCommit } from "../../src/ingest/group-commit.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
 import { append } from "../../src/store/append.ts";
+import { KnownLogs } from "../../src/store/known-logs.ts";
 import { openPools } from "../../src/store/pool.ts";
 import { newEntry, newTeam } from "../support/new-entry.ts";
 import { createDatabase } from "../support/postgres.ts";
@@ -28,15 +29,19 @@ function startReplica(url: string): Replica {
     },
   );
   let retries = 0;
-  const queue = groupCommitOver((entries, options) => append(pools.write, entries, options), {
-    metrics: {
-      queued: () => undefined,
-      committed: () => undefined,
-      retried: () => {
-        retries += 1;
+  const known = new KnownLogs();
+  const queue = groupCommitOver(
+    (entries, options) => append(pools.write, entries, { ...options, known }),
+    {
+      metrics: {
+        queued: () => undefined,
+        committed: () => undefined,
+        retried: () => {
+          retries += 1;
+        },
       },
     },
-  });
+  );
   return {
     queue,
     get retries() {

@@ -6,6 +6,7 @@ import { frontierFrom } from "../../src/log/extend.ts";
 import { Frontier } from "../../src/log/merkle.ts";
 import { sha256 } from "../../src/log/sha256.ts";
 import { append } from "../../src/store/append.ts";
+import { KnownLogs } from "../../src/store/known-logs.ts";
 import { openPools } from "../../src/store/pool.ts";
 import { createDatabase } from "../support/postgres.ts";
 
@@ -38,11 +39,12 @@ test("an append keeps its log's tree: the frontier in the head, and every tile t
   );
   try {
     const teamId = randomUUID() as TeamId;
+    const known = new KnownLogs();
     const leaves: Uint8Array[] = [];
     // Past one full tile of the second level, in batches that do not fit the tiles.
     while (leaves.length < 65_536 + 300) {
       const entries = Array.from({ length: 499 }, () => newEntry(teamId));
-      const { appended } = await append(pools.write, entries);
+      const { appended } = await append(pools.write, entries, { known });
       leaves.push(...appended.map((entry) => entry.leafHash));
     }
 

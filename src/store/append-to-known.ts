@@ -1,0 +1,114 @@
+import type pg from "pg";
+import type { EntryId, TeamId } from "../ids.ts";
+import { appendLimits } from "../limits.ts";
+import type { Entry, Millis, NewEntry } from "../log/entry.ts";
+import { type Extension, extendLogs, type LogEnd } from "../log/extend.ts";
+import { inOneGo, inOrder, writeAndCommit } from "./append-writes.ts";
+import { BinaryArrays } from "./binary-arrays.ts";
+import type { Condition } from "./condition.ts";
+import type { Guess } from "./known-logs.ts";
+
+/** That {@link lookStatement} found everything as expected, within the transaction. */
+const asExpected: Condition = {
+  name: "-known",
+  sql: "current_setting('annals.as_expected') = 'yes'",
+};
+
+/**
+ * Locks heads, in the order of their teams, and leaves behind whether all is as expected: where the logs
+ * end, that none has an entry under one of the ids, and what time it is. A log that somebody appended to
+ * while this waited for its lock has another end, so it does not matter that the statement's snapshot is
+ * older than the lock. Ids are looked up as the locked append does.
+ */
+const lookStatement = `WITH locked AS MATERIALIZED (
+    SELECT team_id, size, frontier FROM control_plane.audit_log_heads
+    WHERE team_id = ANY ($1::uuid[]) ORDER BY team_id FOR UPDATE
+  ), ends AS (
+    SELECT array_agg(team_id ORDER BY team_id) AS teams, array_agg(size ORDER BY team_id) AS sizes,
+      array_agg(frontier ORDER BY team_id) AS frontiers
+    FROM locked
+  )
+  SELECT clock_timestamp() AS now, set_config('annals.as_expected', CASE WHEN
+      teams = $1::uuid[] AND sizes = $2::bigint[] AND frontiers = $3::bytea[]
+      AND clock_timestamp() BETWEEN $4::timestamptz
+        AND $4::timestamptz + interval '${appendLimits.recordTimeLagMs} milliseconds'
+      AND NOT EXISTS (
+        SELECT FROM unnest($5::uuid[], $6::uuid[]) AS wanted (team_id, id), LATERAL (
+          SELECT FROM control_plane.audit_logs
+          WHERE team_id = wanted.team_id AND id = wanted.id LIMIT 1
+        ) AS recorded
+      )
+    THEN 'yes' ELSE 'no' END, true) AS as_expected
+  FROM ends`;
+
+/** Serves all, one transaction's after another's. */
+const arrays = new BinaryArrays();
+
+/** What came of {@link appendToKnown}. */
+export interface AppendedToKnown {
+  readonly extension: Extension;
+  /** The database's clock, read with the heads locked. */
+  readonly now: Millis;
+  /** If not, nothing was written. */
+  readonly asExpected: boolean;
+  /** What COMMIT was answered with. */
+  readonly commit: string;
+}
+
+/**
+ * Appends entries to logs whose ends are known, all of the transaction in one go: what else is learnt from
+ * the locked heads is worked out before and compared under the lock, and if anything is otherwise nothing
+ * is written. The teams are given in their order.
+ */
+export async function appendToKnown(
+  session: pg.ClientBase,
+  teams: readonly TeamId[],
+  entries: readonly NewEntry[],
+  { logs, now }: Guess,
+): Promise<AppendedToKnown> {
+  const values = lookValues(teams, logs, now, entries);
+  const extension = extendLogs(entries, logs, noneRecorded, now);
+  const [, look, answers] = await inOneGo(session, () =>
+    inOrder([
+      session.query("BEGIN ISOLATION LEVEL READ COMMITTED"),
+      session.query<{ now: Millis; as_expected: string }>({
+        name: "look",
+        text: lookStatement,
+        values,
+      }),
+      writeAndCommit(session, extension, asExpected),
+    ]),
+  );
+  const found = look.rows[0];
+  if (found === undefined) throw new Error("the database did not say what it found");
+  return {
+    extension,
+    now: found.now,
+    asExpected: found.as_expected === "yes",
+    commit: answers.at(-1)?.command ?? "nothing",
+  };
+}
+
+const noneRecorded: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>> = new Map();
+
+function lookValues(
+  teams: readonly TeamId[],
+  logs: ReadonlyMap<TeamId, LogEnd>,
+  now: Millis,
+  entries: readonly NewEntry[],
+): unknown[] {
+  const ends = [...logs.values()];
+  arrays.reset();
+  arrays.begin("uuid", teams.length);
+  for (const teamId of teams) arrays.uuid(teamId);
+  arrays.begin("bigint", ends.length);
+  for (const { frontier } of ends) arrays.bigint(frontier.size);
+  arrays.begin("bytea", ends.length);
+  for (const { frontier } of ends) arrays.bytea(Buffer.concat(frontier.hashes));
+  arrays.begin("uuid", entries.length);
+  for (const { teamId } of entries) arrays.uuid(teamId);
+  arrays.begin("uuid", entries.length);
+  for (const { id } of entries) arrays.uuid(id);
+  const [teamIds, sizes, frontiers, entryTeams, ids] = arrays.finish();
+  return [teamIds, sizes, frontiers, new Date(now).toISOString(), entryTeams, ids];
+}

@@ -1,0 +1,108 @@
+import type { TeamId } from "../ids.ts";
+import { appendLimits } from "../limits.ts";
+import type { Counts } from "../log/counts.ts";
+import type { Millis } from "../log/entry.ts";
+import { frontierFrom, type GrownLog, type LogEnd } from "../log/extend.ts";
+
+/** Where an append of this process left a log. */
+interface Known {
+  readonly size: bigint;
+  /** The frontier's hashes, a character a byte: views would keep the driver's buffers in memory. */
+  readonly hashes: string;
+  readonly recordTime: Millis;
+  readonly counts: Counts;
+  /** Whether nobody else seems to append to it. */
+  readonly ours: boolean;
+}
+
+/** Where logs end and what time it is, unless others have appended or the clock was set. */
+export interface Guess {
+  readonly logs: ReadonlyMap<TeamId, LogEnd>;
+  /** The database's clock, not later than it is. */
+  readonly now: Millis;
+}
+
+/** More wrong guesses in a row than these change nothing: then one append of 64 guesses. */
+const mostWrong = 6;
+
+/**
+ * The ends of logs as this process left them, and the database's clock: from them the next entries'
+ * positions, times and hashes can be worked out before the heads are locked ({@link appendToKnown}).
+ * A log that somebody else appends to as well is not guessed at, until an append finds it as the one
+ * before left it. The logs appended to last are kept, {@link appendLimits} of them, some 1 KiB each.
+ */
+export class KnownLogs {
+  readonly #logs = new Map<TeamId, Known>();
+  readonly #limit: number;
+  #clock: { readonly now: Millis; readonly at: number } | undefined;
+  /** Guesses that were wrong in a row, and how many appends are to do without one. */
+  #wrong = 0;
+  #rest = 0;
+
+  constructor(limit: number = appendLimits.knownLogs) {
+    this.#limit = limit;
+  }
+
+  /** What to expect of these logs; undefined if it is not known of all. The caller may extend it. */
+  guess(teams: readonly TeamId[]): Guess | undefined {
+    if (this.#rest > 0) {
+      this.#rest -= 1;
+      return undefined;
+    }
+    const clock = this.#clock;
+    const ageMs = clock === undefined ? Number.POSITIVE_INFINITY : performance.now() - clock.at;
+    if (clock === undefined || ageMs > appendLimits.clockAgeMs) return undefined;
+    const logs = new Map<TeamId, LogEnd>();
+    for (const teamId of teams) {
+      const known = this.#logs.get(teamId);
+      if (!known?.ours) return undefined;
+      logs.set(teamId, {
+        lastRecordTime: known.recordTime,
+        frontier: frontierFrom(known.size, Buffer.from(known.hashes, "latin1")),
+        counts: [...known.counts],
+      });
+    }
+    return { logs, now: clock.now + Math.floor(ageMs) };
+  }
+
+  /** The database has just told its time. */
+  tell(now: Millis): void {
+    this.#clock = { now, at: performance.now() };
+  }
+
+  /** Logs whose heads were just locked end so: whether they are as they were left. */
+  found(logs: ReadonlyMap<TeamId, LogEnd>): void {
+    for (const [teamId, { frontier }] of logs) {
+      const known = this.#logs.get(teamId);
+      if (known === undefined) continue;
+      this.#logs.set(teamId, { ...known, ours: known.size === frontier.size });
+    }
+  }
+
+  /** Whether a guess was right: after one that was not, the next 1, 3, 7 … appends do without. */
+  judge(right: boolean): void {
+    this.#wrong = right ? 0 : Math.min(this.#wrong + 1, mostWrong);
+    this.#rest = 2 ** this.#wrong - 1;
+  }
+
+  /** A transaction has committed that left logs so. */
+  left(ends: ReadonlyMap<TeamId, GrownLog>): void {
+    for (const [teamId, { frontier, recordTime, counts }] of ends) {
+      const before = this.#logs.get(teamId);
+      this.#logs.delete(teamId);
+      // A log that is not counted yet would never be.
+      if (counts === undefined) continue;
+      this.#logs.set(teamId, {
+        size: frontier.size,
+        hashes: Buffer.concat(frontier.hashes).toString("latin1"),
+        recordTime,
+        counts,
+        ours: before?.ours ?? true,
+      });
+    }
+    for (const teamId of this.#logs.keys()) {
+      if (this.#logs.size <= this.#limit) break;
+      this.#logs.delete(teamId);
+    }
+  }
+}
