@@ -1,4 +1,5 @@
 import { append } from "../../src/store/append.ts";
+import { KnownLogs } from "../../src/store/known-logs.ts";
 import { findPostmaster, postgresCpuSeconds } from "../load/cpu.ts";
 import { figure, middle, progress } from "../report.ts";
 import { cpuMicros, elapsedMillis, inTurns, median, medianRatio } from "../samples.ts";
@@ -29,10 +30,11 @@ export async function measureAppends(setting: Setting, shelf: TrailShelf): Promi
     Object.fromEntries(
       logs.map(({ name, database, teamId }) => {
         const next = traffic(teamId);
+        const known = new KnownLogs();
         const run = async () => {
           const work = Array.from({ length: batches }, () => next(batchEntries));
           const total = await measure(async () => {
-            for (const batch of work) await append(database.pools.write, batch);
+            for (const batch of work) await append(database.pools.write, batch, { known });
           });
           return total / (batches * batchEntries);
         };

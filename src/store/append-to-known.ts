@@ -1,15 +1,14 @@
 import type pg from "pg";
 import type { EntryId, TeamId } from "../ids.ts";
-import { appendLimits } from "../limits.ts";
 import type { Entry, Millis, NewEntry } from "../log/entry.ts";
-import { type Extension, extendLogs, type LogEnd } from "../log/extend.ts";
+import { type Extension, extendLogs } from "../log/extend.ts";
 import { inOneGo, inOrder, writeAndCommit } from "./append-writes.ts";
 import { BinaryArrays } from "./binary-arrays.ts";
 import type { Condition } from "./condition.ts";
-import type { Guess } from "./known-logs.ts";
+import type { Guess, KnownLogs } from "./known-logs.ts";
 
 /** That {@link lookStatement} found everything as expected, within the transaction. */
-const asExpected: Condition = {
+const onlyAsExpected: Condition = {
   name: "-known",
   sql: "current_setting('annals.as_expected') = 'yes'",
 };
@@ -31,7 +30,7 @@ const lookStatement = `WITH locked AS MATERIALIZED (
   SELECT clock_timestamp() AS now, set_config('annals.as_expected', CASE WHEN
       teams = $1::uuid[] AND sizes = $2::bigint[] AND frontiers = $3::bytea[]
       AND clock_timestamp() BETWEEN $4::timestamptz
-        AND $4::timestamptz + interval '${appendLimits.recordTimeLagMs} milliseconds'
+        AND $4::timestamptz + $7 * interval '1 millisecond'
       AND NOT EXISTS (
         SELECT FROM unnest($5::uuid[], $6::uuid[]) AS wanted (team_id, id), LATERAL (
           SELECT FROM control_plane.audit_logs
@@ -44,11 +43,14 @@ const lookStatement = `WITH locked AS MATERIALIZED (
 /** Serves all, one transaction's after another's. */
 const arrays = new BinaryArrays();
 
+interface Found {
+  readonly now: Millis;
+  readonly as_expected: "yes" | "no";
+}
+
 /** What came of {@link appendToKnown}. */
 export interface AppendedToKnown {
   readonly extension: Extension;
-  /** The database's clock, read with the heads locked. */
-  readonly now: Millis;
   /** If not, nothing was written. */
   readonly asExpected: boolean;
   /** What COMMIT was answered with. */
@@ -64,37 +66,35 @@ export async function appendToKnown(
   session: pg.ClientBase,
   teams: readonly TeamId[],
   entries: readonly NewEntry[],
-  { logs, now }: Guess,
+  guess: Guess,
+  known: KnownLogs,
 ): Promise<AppendedToKnown> {
-  const values = lookValues(teams, logs, now, entries);
+  const { logs, now } = guess;
+  const values = lookValues(teams, guess, entries);
   const extension = extendLogs(entries, logs, noneRecorded, now);
-  const [, look, answers] = await inOneGo(session, () =>
+  const [, asExpected, answers] = await inOneGo(session, () =>
     inOrder([
       session.query("BEGIN ISOLATION LEVEL READ COMMITTED"),
-      session.query<{ now: Millis; as_expected: string }>({
-        name: "look",
-        text: lookStatement,
-        values,
-      }),
-      writeAndCommit(session, extension, asExpected),
+      session
+        .query<Found>({ name: "look", text: lookStatement, values })
+        // At once: the answer to COMMIT comes when the disk has it.
+        .then(({ rows: [found] }) => {
+          if (found === undefined) throw new Error("the database did not say what it found");
+          known.tell(found.now);
+          return found.as_expected === "yes";
+        }),
+      writeAndCommit(session, extension, onlyAsExpected),
     ]),
   );
-  const found = look.rows[0];
-  if (found === undefined) throw new Error("the database did not say what it found");
-  return {
-    extension,
-    now: found.now,
-    asExpected: found.as_expected === "yes",
-    commit: answers.at(-1)?.command ?? "nothing",
-  };
+  known.judge(asExpected);
+  return { extension, asExpected, commit: answers.at(-1)?.command ?? "nothing" };
 }
 
 const noneRecorded: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>> = new Map();
 
 function lookValues(
   teams: readonly TeamId[],
-  logs: ReadonlyMap<TeamId, LogEnd>,
-  now: Millis,
+  { logs, now, recordTimeLagMs }: Guess,
   entries: readonly NewEntry[],
 ): unknown[] {
   const ends = [...logs.values()];
@@ -110,5 +110,5 @@ function lookValues(
   arrays.begin("uuid", entries.length);
   for (const { id } of entries) arrays.uuid(id);
   const [teamIds, sizes, frontiers, entryTeams, ids] = arrays.finish();
-  return [teamIds, sizes, frontiers, new Date(now).toISOString(), entryTeams, ids];
+  return [teamIds, sizes, frontiers, new Date(now).toISOString(), entryTeams, ids, recordTimeLagMs];
 }

@@ -97,9 +97,7 @@ async function guess(
   for (const [teamId, { frontier }] of guessed.logs) {
     if (guard !== undefined && guard(teamId, frontier.size) !== "append") return undefined;
   }
-  const done = await appendToKnown(session, teams, entries, guessed);
-  known.tell(done.now);
-  known.judge(done.asExpected);
+  const done = await appendToKnown(session, teams, entries, guessed, known);
   if (!done.asExpected) return undefined;
   const { appended, ends } = done.extension;
   const result = { entries: byTeamAndId(appended), appended, busy: nobody, refused: none };

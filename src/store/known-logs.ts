@@ -20,7 +20,12 @@ export interface Guess {
   readonly logs: ReadonlyMap<TeamId, LogEnd>;
   /** The database's clock, not later than it is. */
   readonly now: Millis;
+  /** By how much it may be earlier when the heads are locked, in milliseconds. */
+  readonly recordTimeLagMs: number;
 }
+
+/** The limits of {@link KnownLogs}; by default those of `limits.ts`. */
+export type AppendLimits = Record<keyof typeof appendLimits, number>;
 
 /** More wrong guesses in a row than these change nothing: then one append of 64 guesses. */
 const mostWrong = 6;
@@ -29,18 +34,18 @@ const mostWrong = 6;
  * The ends of logs as this process left them, and the database's clock: from them the next entries'
  * positions, times and hashes can be worked out before the heads are locked ({@link appendToKnown}).
  * A log that somebody else appends to as well is not guessed at, until an append finds it as the one
- * before left it. The logs appended to last are kept, {@link appendLimits} of them, some 1 KiB each.
+ * before left it. The logs appended to last are kept, so many as the limits say, some 1 KiB each.
  */
 export class KnownLogs {
   readonly #logs = new Map<TeamId, Known>();
-  readonly #limit: number;
+  readonly #limits: AppendLimits;
   #clock: { readonly now: Millis; readonly at: number } | undefined;
   /** Guesses that were wrong in a row, and how many appends are to do without one. */
   #wrong = 0;
   #rest = 0;
 
-  constructor(limit: number = appendLimits.knownLogs) {
-    this.#limit = limit;
+  constructor(limits?: Partial<AppendLimits>) {
+    this.#limits = { ...appendLimits, ...limits };
   }
 
   /** What to expect of these logs; undefined if it is not known of all. The caller may extend it. */
@@ -51,7 +56,8 @@ export class KnownLogs {
     }
     const clock = this.#clock;
     const ageMs = clock === undefined ? Number.POSITIVE_INFINITY : performance.now() - clock.at;
-    if (clock === undefined || ageMs > appendLimits.clockAgeMs) return undefined;
+    const { clockAgeMs, recordTimeLagMs } = this.#limits;
+    if (clock === undefined || ageMs > clockAgeMs) return undefined;
     const logs = new Map<TeamId, LogEnd>();
     for (const teamId of teams) {
       const known = this.#logs.get(teamId);
@@ -62,7 +68,7 @@ export class KnownLogs {
         counts: [...known.counts],
       });
     }
-    return { logs, now: clock.now + Math.floor(ageMs) };
+    return { logs, now: clock.now + Math.floor(ageMs), recordTimeLagMs };
   }
 
   /** The database has just told its time. */
@@ -101,7 +107,7 @@ export class KnownLogs {
       });
     }
     for (const teamId of this.#logs.keys()) {
-      if (this.#logs.size <= this.#limit) break;
+      if (this.#logs.size <= this.#limits.knownLogs) break;
       this.#logs.delete(teamId);
     }
   }
