@@ -10,6 +10,11 @@ import { programEnv } from "../test/support/program-env.ts";
 const readyWithinMs = 30_000;
 const closesWithinMs = 12_000;
 
+/** Ends a program with the process that has started it, be that killed: its standard input ends then. */
+const endAlong = `--import=data:text/javascript,${encodeURIComponent(
+  'process.stdin.on("end", () => process.kill(process.pid, "SIGKILL")).resume().unref()',
+)}`;
+
 /** A server in a process of its own. */
 export interface Program extends AsyncDisposable {
   readonly url: string;
@@ -31,15 +36,12 @@ export async function startProgram(
   const directory = await mkdtemp(join(tmpdir(), "annals-bench-program-"));
   const logFile = join(directory, "log");
   const log = await open(logFile, "w");
-  const child = spawn(process.execPath, [...nodeOptions, fileURLToPath(main)], {
+  const child = spawn(process.execPath, [...nodeOptions, endAlong, fileURLToPath(main)], {
     cwd: tmpdir(),
     env: { ...programEnv, ...env },
-    stdio: ["ignore", log.fd, log.fd],
+    stdio: ["pipe", log.fd, log.fd],
   });
-  // However this process ends, no server is left behind.
-  const endAlong = () => child.kill("SIGKILL");
-  process.once("exit", endAlong);
-  const ended = once(child, "close").finally(() => process.off("exit", endAlong));
+  const ended = once(child, "close");
   await log.close();
   const alive = () => child.exitCode === null && child.signalCode === null;
   const lastOfLog = async () => (await readFile(logFile, "utf8")).slice(-4_000);

@@ -126,11 +126,23 @@ export function toConnectError(error: unknown, report: (error: unknown) => void)
  */
 export function explainProtocolError(error: ConnectError): void {
   if (error.details.length > 0) return;
+  if (isReset(error)) {
+    (error as { code: Code }).code = Code.Canceled;
+    return;
+  }
   const reason = protocolReason(error);
   if (reason === undefined) return;
   // A message that cannot be read is INTERNAL to the library, as if the fault were ours.
   (error as { code: Code }).code = codes[reason];
   error.details.push(errorInfo(reason, {}));
+}
+
+/**
+ * Whether a client has reset its stream. Most of HTTP/2's codes for that are INTERNAL to the library, as
+ * if the fault were ours; nobody is left who could be told of it.
+ */
+function isReset({ rawMessage }: ConnectError): boolean {
+  return rawMessage.startsWith("http/2 stream closed with error code ");
 }
 
 function protocolReason({ code, rawMessage }: ConnectError): Reason | undefined {

@@ -62,6 +62,8 @@ export const appendLimits = {
 export const actLimits = {
   running: 2,
   waiting: 50,
+  /** Those of one team, so that there is room for others. */
+  waitingOfTeam: 25,
 } as const;
 
 /** Reading under a filter in stretches: positions of one, and how many are looked at for `last`. */
@@ -82,13 +84,14 @@ export const searchLimits = {
 } as const;
 
 /**
- * Searches at a time, so that they leave other readers their sessions; and how many wait, in all and
- * of one principal.
+ * Searches at a time, so that they leave other readers their sessions; and how many wait, in all, of one
+ * team and of one principal. Streams wait beside them.
  */
 export const searchTurns = {
   running: 3,
   waiting: 256,
-  waitingEach: 64,
+  waitingOfTeam: 64,
+  waitingOfMember: 32,
 } as const;
 
 /** Counting by time. */
@@ -108,12 +111,13 @@ export const summaryLimits = {
 
 /**
  * Summaries at a time, those by sums kept with the log and those by reading entries each, so that they
- * leave other readers their sessions; and how many wait, in all and of one principal.
+ * leave other readers their sessions; and how many wait, in all, of one team and of one principal.
  */
 export const summaryTurns = {
   running: 2,
-  waiting: 64,
-  waitingEach: 16,
+  waiting: 128,
+  waitingOfTeam: 32,
+  waitingOfMember: 16,
 } as const;
 
 /** Streams and the feed behind them. */

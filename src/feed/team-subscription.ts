@@ -1,6 +1,6 @@
 import { AuditError } from "../errors.ts";
 import type { TeamId } from "../ids.ts";
-import { responseLimits, scanLimits } from "../limits.ts";
+import { responseLimits, scanLimits, searchLimits } from "../limits.ts";
 import type { Entry } from "../log/entry.ts";
 import { type Filter, matches, passesEverything } from "../log/filter.ts";
 import { type Position, positionAfter } from "../log/position.ts";
@@ -30,6 +30,8 @@ export interface SubscriptionContext {
   readonly heartbeatMs: number;
   /** End with what is there now. */
   readonly stopAtHead: boolean;
+  /** Waits until a long stretch may be searched for what the filter passes; at once unless given. */
+  readonly searchTurn?: () => Promise<Disposable>;
   /** Also deliver the positions that the filter leaves out, of one team. */
   readonly withheld?: boolean;
 }
@@ -60,6 +62,8 @@ export async function* followTeam(
 
   let { doubts } = topic;
   let pageEntries: number = pageLimits.least;
+  // Whether the filter matched rarely in the page before, so that the next one is a search.
+  let rare = false;
   let silentSince = Number.NEGATIVE_INFINITY;
   for (;;) {
     signal.throwIfAborted();
@@ -73,11 +77,13 @@ export async function* followTeam(
     const recent = () => fromRing(topic, position, context, end);
     let delivery = end === undefined ? topic.shared(question, recent) : recent();
     if (delivery === undefined && position.sequence < (end ?? topic.size)) {
-      const page = await fromDatabase(context, teamId, position, end ?? topic.size, pageEntries);
+      const reading = { limit: pageEntries, rare };
+      const page = await fromDatabase(context, teamId, position, end ?? topic.size, reading);
+      rare = page.entries.length < pageEntries;
       pageEntries = nextPageEntries(page.entries, pageEntries);
       delivery = firstMessage(page);
     }
-    delivery ??= { entries: [], position };
+    delivery ??= topic.heartbeat(position);
     const advanced = delivery.position.sequence > position.sequence;
     const heartbeatDue = performance.now() - silentSince >= heartbeatMs;
     if (delivery.entries.length > 0 || delivery.withheld?.length || heartbeatDue) {
@@ -146,20 +152,28 @@ function fromRing(
   });
 }
 
-/** A page after a position that is still there, or a stretch of the log without a match. */
+/**
+ * A page after a position that is still there, or a stretch of the log without a match: a short one, or a
+ * long one in its turn if the filter matches rarely.
+ */
 async function fromDatabase(
-  { db, filter, withheld = false }: SubscriptionContext,
+  { db, filter, searchTurn, withheld = false }: SubscriptionContext,
   teamId: TeamId,
   position: Position,
   upTo: bigint,
-  limit: number,
+  { limit, rare }: { readonly limit: number; readonly rare: boolean },
 ): Promise<Delivery<Position>> {
-  const from = position.sequence + 1n;
   const everyPosition = withheld || passesEverything(filter);
-  const stretch = BigInt(everyPosition ? limit : scanLimits.windowEntries);
-  const to = upTo < from + stretch - 1n ? upTo : from + stretch - 1n;
-  const window = { from, to };
-  const entries = await readWindow(db, teamId, window, filter, "oldest_first", limit);
+  const looked = BigInt(limit * searchLimits.lookedAtEach);
+  const stretch = everyPosition ? BigInt(limit) : rare ? BigInt(scanLimits.windowEntries) : looked;
+  const end = position.sequence + stretch;
+  const to = upTo < end ? upTo : end;
+  const window = { from: position.sequence + 1n, to };
+  let entries: readonly Entry[];
+  {
+    using _turn = to - position.sequence > looked ? await searchTurn?.() : undefined;
+    entries = await readWindow(db, teamId, window, filter, "oldest_first", limit);
+  }
   const others = withheld ? { withheld: await readOthers(db, teamId, window, entries) } : {};
   // Afterwards, so that what was pruned before the page was read is noticed.
   await checkPosition(db, teamId, position, await readHead(db, teamId));

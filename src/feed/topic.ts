@@ -32,6 +32,7 @@ export class Topic {
   readonly #ring: Ring;
   readonly #shared = new SharedReads();
   readonly #onGrown: () => void;
+  #heartbeat: Delivery<Position> | undefined;
   #waking = false;
   #wokenMs = Number.NEGATIVE_INFINITY;
 
@@ -96,6 +97,16 @@ export class Topic {
     this.#shared.set(question, found);
     this.#onGrown();
     return found;
+  }
+
+  /** The heartbeat of a position: the same object for all who stand there. */
+  heartbeat(position: Position): Delivery<Position> {
+    const { sequence, leafPrefix } = position;
+    const last = this.#heartbeat?.position;
+    // One who follows an empty or pruned stretch, or goes on from such a cursor, has no prefix.
+    const isSame = last?.sequence === sequence && Buffer.compare(last.leafPrefix, leafPrefix) === 0;
+    if (this.#heartbeat === undefined || !isSame) this.#heartbeat = { entries: [], position };
+    return this.#heartbeat;
   }
 
   /** Has all who follow make sure of their positions: the log may not be the one it was. */

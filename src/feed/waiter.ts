@@ -1,3 +1,5 @@
+import { Alarm } from "./alarms.ts";
+
 /** What is waited for: it ends the waits of those in `waiting`, and counts its signs of more. */
 export interface Awaited {
   readonly wakes: number;
@@ -5,19 +7,19 @@ export interface Awaited {
 }
 
 /**
- * One who waits time and again. It hears of the abort by one listener for all its waits, and a
- * timer that is running is left alone by a wait that ends sooner: as both would cost more than
- * the rest of a wait. Dispose of it at the end.
+ * One who waits time and again. It hears of the abort by one listener for all its waits, and an
+ * alarm that is set is left alone by a wait that ends sooner: as both would cost more than the
+ * rest of a wait. Dispose of it at the end.
  */
 export class Waiter implements Disposable {
   readonly #awaited: Awaited;
   readonly #signal: AbortSignal;
   readonly #onAbort = () => this.end();
   #resolve: (() => void) | undefined;
-  /** When the wait ends, and when the timer fires, if one runs. */
+  /** When the wait ends, and for when the alarm is set. */
   #dueMs = 0;
-  #timerMs = Number.POSITIVE_INFINITY;
-  #timer: NodeJS.Timeout | undefined;
+  #alarmMs = Number.POSITIVE_INFINITY;
+  readonly #alarm = new Alarm(() => this.#onAlarm());
 
   constructor(awaited: Awaited, signal: AbortSignal) {
     this.#awaited = awaited;
@@ -26,13 +28,13 @@ export class Waiter implements Disposable {
   }
 
   /**
-   * Waits until woken, for at most `ms`, or until the signal aborts; not at all if there was a sign
-   * of more since `wakes` was read. One wait at a time.
+   * Waits until woken, until the signal aborts, or for about `ms` (see {@link Alarm.set}); not at all
+   * if there was a sign of more since `wakes` was read. One wait at a time.
    */
   wait(ms: number, wakes = this.#awaited.wakes): Promise<void> {
     if (this.#signal.aborted || wakes !== this.#awaited.wakes) return Promise.resolve();
     this.#dueMs = performance.now() + ms;
-    if (this.#dueMs < this.#timerMs) this.#setTimer(ms);
+    if (this.#dueMs < this.#alarmMs) this.#setAlarm(ms);
     this.#awaited.waiting.add(this);
     return new Promise((resolve) => {
       this.#resolve = resolve;
@@ -49,22 +51,21 @@ export class Waiter implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#alarm.clear();
     this.#signal.removeEventListener("abort", this.#onAbort);
     this.end();
   }
 
-  #setTimer(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timerMs = performance.now() + ms;
-    this.#timer = setTimeout(() => this.#onTimer(), ms);
+  #setAlarm(ms: number): void {
+    this.#alarmMs = performance.now() + ms;
+    this.#alarm.set(ms);
   }
 
-  #onTimer(): void {
-    this.#timerMs = Number.POSITIVE_INFINITY;
+  #onAlarm(): void {
+    this.#alarmMs = Number.POSITIVE_INFINITY;
     if (this.#resolve === undefined) return;
     const leftMs = this.#dueMs - performance.now();
-    if (leftMs > 0) this.#setTimer(leftMs);
+    if (leftMs > 0) this.#setAlarm(leftMs);
     else this.end();
   }
 }

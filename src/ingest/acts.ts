@@ -38,7 +38,8 @@ export class Acts {
     act: NonNullable<AppendOptions["alongside"]>,
     signal: AbortSignal,
   ): Promise<Entry> {
-    using _turn = await this.#turns.take();
+    const { teamId, actor } = entry;
+    using _turn = await this.#turns.take({ team: teamId, member: actor.id }, { signal });
     try {
       signal.throwIfAborted();
       const { entries, appended } = await this.#options.append([entry], { alongside: act });

@@ -53,8 +53,11 @@ export class Queue {
   readonly #limits: IngestLimits;
   readonly #onChange: (entries: number, bytes: number) => void;
   readonly #lanes = new Map<TeamId, Lane>();
-  /** The calls of each signal: a batch's have one, and it would go through its listeners for each. */
-  readonly #signals = new Map<AbortSignal, SignalledCalls>();
+  /**
+   * The calls of each signal: a batch's have one, and it would go through its listeners for each. Weak,
+   * since a Map keeps what has passed through it until it is collected as a whole, and signals are many.
+   */
+  readonly #signals = new WeakMap<AbortSignal, SignalledCalls>();
   /** Lanes with calls waiting and none in flight, longest waiting first. */
   #ready: Lane[] = [];
   #entries = 0;

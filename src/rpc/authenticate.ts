@@ -12,6 +12,8 @@ import { type Authenticated, authenticatedKey, type Principal } from "./principa
 /** What every API key's secret starts with. */
 export const apiKeyPrefix = "annals_";
 
+const usualScheme = "Bearer ";
+
 const touchEveryMs = 60_000;
 const jwtCacheMs = 60_000;
 const cachedCredentials = 10_000;
@@ -76,6 +78,11 @@ export function authenticate(options: AuthenticateOptions): Authentication {
     },
     remembered: (authorization, apiKey) => {
       try {
+        if (apiKey === null && authorization?.startsWith(usualScheme) === true) {
+          // Whatever else is wrong with it, it was never verified.
+          const token = authorization.slice(usualScheme.length);
+          return kindOf(token).remembered(token);
+        }
         const credential = readCredential(authorization, apiKey);
         return kindOf(credential).remembered(credential);
       } catch (error) {

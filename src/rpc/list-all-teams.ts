@@ -16,7 +16,7 @@ import {
   encodeGlobalPageToken,
   invalidPageToken,
 } from "./page-token.ts";
-import { type Principal, principalKey } from "./principal.ts";
+import { type Principal, turnOwner } from "./principal.ts";
 import type { Services } from "./services.ts";
 
 /** How long after it began a list of all teams may go on; then it must be begun, and recorded, anew. */
@@ -48,7 +48,9 @@ export async function listAllTeams(
   };
   let more = true;
   const searches = !passesEverything(filter);
-  using _turn = searches ? await services.searchTurns.take(principalKey(principal)) : undefined;
+  using _turn = searches
+    ? await services.searchTurns.take(turnOwner(principal), { signal })
+    : undefined;
   const start = performance.now();
   const isInTime = () => searches && performance.now() - start < searchLimits.searchMs;
   do {

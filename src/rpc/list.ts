@@ -17,7 +17,7 @@ import { listAllTeams } from "./list-all-teams.ts";
 import { decodeQuery, type Page, type Query } from "./list-query.ts";
 import { listResponse } from "./list-response.ts";
 import { decodePageToken, decodeTokenCursor, encodePageToken } from "./page-token.ts";
-import { authenticatedKey, type Principal, principalKey } from "./principal.ts";
+import { authenticatedKey, type Principal, turnOwner } from "./principal.ts";
 import type { Services } from "./services.ts";
 
 /** Reads a page of entries. */
@@ -66,8 +66,7 @@ async function listTeam(
   const last = found.length === limit ? found.at(-1) : undefined;
   let rest = behind(wanted, last?.sequence ?? farEnd(looked, order), order);
   if (last === undefined && rest.from <= rest.to) {
-    using _turn = await searchTurns.take(principalKey(principal));
-    signal.throwIfAborted();
+    using _turn = await searchTurns.take(turnOwner(principal), { signal });
     const { searchMs } = searchLimits;
     const limits = { limit: limit - found.length, searchMs };
     const more = await search(db, teamId, rest, filter, order, limits);

@@ -2,6 +2,7 @@ import { createContextKey, type HandlerContext } from "@connectrpc/connect";
 import type { TeamId } from "../ids.ts";
 import type { Millis } from "../log/entry.ts";
 import type { Grant } from "../store/keys.ts";
+import type { TurnOwner } from "../store/turns.ts";
 
 interface Caller {
   /** `usr-{uuid}`, `key-{uuid}` or a service's own name. */
@@ -34,6 +35,13 @@ export type Principal =
 /** Tells principals apart. */
 export function principalKey({ kind, teamId, id }: Principal): string {
   return `${kind} ${teamId ?? ""} ${id}`;
+}
+
+/** Whose turns a principal's are: users and keys share their team's, whoever reads for many has their own. */
+export function turnOwner(principal: Principal): TurnOwner {
+  const member = principalKey(principal);
+  const isOfTeam = principal.kind === "user" || principal.kind === "api_key";
+  return { team: isOfTeam ? principal.teamId : member, member };
 }
 
 /** A principal, and a way to ask again whether its credential still holds. */

@@ -205,7 +205,7 @@ export function recordResponseBytes({ entry, cursor, proof }: Recorded): Uint8Ar
   writer.end(mark);
   writer.text(2, cursor);
   if (proof !== undefined) writer.message(3, toBinary(EntryProofSchema, proof));
-  return writer.finish();
+  return writer.finishToSend();
 }
 
 /** A binary RecordBatchResponse; entries with nothing but what `acknowledge_only` answers, if so asked. */
@@ -227,7 +227,7 @@ export function recordBatchResponseBytes(
     }
     writer.end(result);
   }
-  return writer.finish();
+  return writer.finishToSend();
 }
 
 function writeAcknowledgement(to: WireWriter, entry: Entry): void {

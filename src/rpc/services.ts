@@ -30,7 +30,7 @@ export interface Services {
   readonly makeId: () => EntryId;
   readonly streams: StreamCounter;
   readonly summaryTurns: SummaryTurns;
-  /** For lists under a filter that matches rarely. */
+  /** For lists and streams under a filter that matches rarely. */
   readonly searchTurns: Turns;
   readonly streamMaxAgeMs: number;
   readonly heartbeatMs: number;

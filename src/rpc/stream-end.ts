@@ -1,4 +1,5 @@
 import { AuditError } from "../errors.ts";
+import { Alarm } from "../feed/alarms.ts";
 import type { Authenticated } from "./principal.ts";
 import type { Services } from "./services.ts";
 
@@ -8,7 +9,7 @@ import type { Services } from "./services.ts";
  */
 export function endOf(
   services: Services,
-  { principal, recheck }: Authenticated,
+  authenticated: Authenticated,
   client: AbortSignal,
 ): Disposable & { readonly signal: AbortSignal } {
   const ending = new AbortController();
@@ -19,26 +20,40 @@ export function endOf(
   services.shutdown.addEventListener("abort", onShutdown, { once: true });
   if (client.aborted) onClient();
   if (services.shutdown.aborted) onShutdown();
-  const validMs = (principal.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
+  const validMs = (authenticated.principal.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now();
   const tooOld = () => new AuditError("STREAM_TOO_OLD", "the stream has reached its maximum age");
   const expired = () => new AuditError("CREDENTIAL_EXPIRED", "the credential has expired");
   const [limitMs, reason] =
     validMs < services.streamMaxAgeMs ? [validMs, expired] : [services.streamMaxAgeMs, tooOld];
   const limit = setTimeout(() => ending.abort(reason()), limitMs);
-  const credential = setInterval(() => {
-    recheck().catch((error: unknown) => {
+  const credential = new Alarm(() => {
+    credential.set(services.credentialCheckMs);
+    recheckOnce(authenticated).catch((error: unknown) => {
       // Only a credential that no longer holds ends the stream, not a database out of reach.
       if (error instanceof AuditError) ending.abort(error);
       else services.logger.warn({ err: error }, "a stream's credential could not be checked");
     });
-  }, services.credentialCheckMs);
+  });
+  credential.set(services.credentialCheckMs);
   return {
     signal: ending.signal,
     [Symbol.dispose]: () => {
       clearTimeout(limit);
-      clearInterval(credential);
+      credential.clear();
       client.removeEventListener("abort", onClient);
       services.shutdown.removeEventListener("abort", onShutdown);
     },
   };
+}
+
+/** Checks that are under way: all streams of a credential whose time has come share one. */
+const rechecks = new WeakMap<Authenticated, Promise<void>>();
+
+function recheckOnce(authenticated: Authenticated): Promise<void> {
+  let recheck = rechecks.get(authenticated);
+  if (recheck === undefined) {
+    recheck = authenticated.recheck().finally(() => rechecks.delete(authenticated));
+    rechecks.set(authenticated, recheck);
+  }
+  return recheck;
 }

@@ -2,7 +2,7 @@ import type { StreamRequest } from "../../gen/audit/v1/audit_service_pb.ts";
 import { invalidField, invalidFields } from "../errors.ts";
 import type { TeamId } from "../ids.ts";
 import { requestLimits, scanLimits, searchLimits } from "../limits.ts";
-import type { Filter } from "../log/filter.ts";
+import { type Filter, passesEverything } from "../log/filter.ts";
 import {
   type GlobalPosition,
   origin,
@@ -32,12 +32,16 @@ export function startingAt({ start }: StreamRequest, filter: Filter): Filter {
 /** How far the clocks of this replica and of the database may differ. */
 const clockDifferenceMs = 60_000;
 
-/** Where a stream of one team starts, once its head is known. Mistakes are thrown at once. */
+/**
+ * Where a stream of one team starts, once its head is known. Mistakes are thrown at once. What has to be
+ * searched for waits for its turn.
+ */
 export function teamStart(
   db: Queryable,
   teamId: TeamId,
   { start }: StreamRequest,
   filter: Filter,
+  searchTurn: () => Promise<Disposable>,
 ): (head: Head) => Promise<Position> {
   const before = async (sequence: bigint, head: Head): Promise<Position> => {
     const previous = sequence - 1n;
@@ -70,6 +74,7 @@ export function teamStart(
       return async (head) => {
         const window = { from: searchFloor(head), to: head.end.sequence };
         const limits = { limit: count, searchMs: searchLimits.searchMs };
+        using _turn = passesEverything(filter) ? undefined : await searchTurn();
         const last = await search(db, teamId, window, filter, "newest_first", limits);
         const first = last.sequences.at(-1);
         return first === undefined ? head.end : before(first, head);
@@ -86,11 +91,12 @@ function searchFloor(head: Head): bigint {
   return floor > head.firstSequence ? floor : head.firstSequence;
 }
 
-/** Where a stream of all teams starts; undefined means now. */
+/** Where a stream of all teams starts, as {@link teamStart} has it; undefined means now. */
 export async function globalStart(
   db: Queryable,
   { start }: StreamRequest,
   filter: Filter,
+  searchTurn: () => Promise<Disposable>,
 ): Promise<GlobalPosition | undefined> {
   switch (start.case) {
     case undefined:
@@ -103,6 +109,7 @@ export async function globalStart(
       return placeBefore(decodeFromTime(start.value));
     case "last": {
       const count = decodeLast(start.value);
+      using _turn = passesEverything(filter) ? undefined : await searchTurn();
       const through = await placeWithin(db, {}, "newest_first", searchedEntries);
       const last = await readAcrossTeams(db, { through }, filter, "newest_first", count);
       const first = last.at(-1);

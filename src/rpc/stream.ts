@@ -10,7 +10,7 @@ import { readableScopes, requestedTeam, requireAllTeams } from "./access.ts";
 import { encodeCursor, encodeGlobalCursor } from "./cursor.ts";
 import { decodeFilter } from "./filter-codec.ts";
 import { allTeamsRead } from "./own-acts.ts";
-import { authenticatedKey } from "./principal.ts";
+import { authenticatedKey, turnOwner } from "./principal.ts";
 import type { Services } from "./services.ts";
 import { responseKey, StreamBody } from "./stream-body.ts";
 import { endOf } from "./stream-end.ts";
@@ -35,23 +35,26 @@ export function stream(services: Services) {
 
     using _open = services.streams.open(principal);
     using ending = endOf(services, authenticated, context.signal);
+    const searchTurn = () =>
+      services.searchTurns.take(turnOwner(principal), { signal: ending.signal, patient: true });
     const subscription: SubscriptionContext = {
       db: services.db,
       hub: services.hub,
       heartbeatMs: services.heartbeatMs,
       filter,
       signal: ending.signal,
+      searchTurn,
       stopAtHead: request.stopAtHead,
       withheld: request.withheld,
     };
     if (teamId === undefined) {
-      const start = await globalStart(services.db, request, filter);
+      const start = await globalStart(services.db, request, filter, searchTurn);
       const act = allTeamsRead(services.makeId(), principal, { rpc: "Stream" });
       await services.record(act, ending.signal);
       const deliveries = followAllTeams(subscription, start);
       yield* messages(deliveries, encodeGlobalCursor, context, ending.signal);
     } else {
-      const start = teamStart(services.db, teamId, request, filter);
+      const start = teamStart(services.db, teamId, request, filter, searchTurn);
       const deliveries = followTeam(subscription, teamId, start);
       const cursor = (position: Position) => encodeCursor(teamId, position);
       yield* messages(deliveries, cursor, context, ending.signal);

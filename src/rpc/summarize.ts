@@ -17,7 +17,7 @@ import { type Extent, readExtent } from "../store/counts.ts";
 import { readableScopes, requestedTeam } from "./access.ts";
 import { type CountsByBucket, countByReading, countBySums } from "./count-entries.ts";
 import { decodeFilter } from "./filter-codec.ts";
-import { authenticatedKey, principalKey } from "./principal.ts";
+import { authenticatedKey, turnOwner } from "./principal.ts";
 import type { Services } from "./services.ts";
 import { Violations } from "./text.ts";
 import { decodeTime, encodeDuration, encodeTime } from "./wire-time.ts";
@@ -31,8 +31,7 @@ export function summarize({ db, logger, summaryTurns }: Services) {
     const filter = decodeFilter(request.filter, readableScopes(principal, teamId));
     const wanted = decodeWanted(request);
     const turns = kindsPassing(filter) === undefined ? summaryTurns.reading : summaryTurns.sums;
-    using _turn = await turns.take(principalKey(principal));
-    context.signal.throwIfAborted();
+    using _turn = await turns.take(turnOwner(principal), { signal: context.signal });
     const range = heldRange(filter.include.recordTime ?? {}, await readExtent(db, teamId));
     if (range === undefined) {
       const widthMs = wanted.widthMs ?? bucketWidthsMs[0] ?? 0;

@@ -18,13 +18,13 @@ export function unusual(): never {
  */
 export class WireReader {
   readonly #bytes: Buffer;
-  readonly #view: DataView;
   /** Where it is. */
   at = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Bytes there are. */
@@ -67,7 +67,7 @@ export class WireReader {
     const { at } = this;
     this.at += 8;
     if (this.at > this.length) unusual();
-    return this.#view.getFloat64(at, true);
+    return this.#bytes.readDoubleLE(at);
   }
 
   /** The end of what is delimited by a length, within what ends at `limit`. */

@@ -116,6 +116,17 @@ export class WireWriter {
     return bytes;
   }
 
+  /**
+   * The same in a piece of Buffer's pool, which takes a sixth of the time; but kept, it keeps the whole
+   * pool. For what is sent at once.
+   */
+  finishToSend(): Uint8Array<ArrayBuffer> {
+    const bytes = Buffer.allocUnsafe(this.#at);
+    this.#buffer.copy(bytes, 0, 0, this.#at);
+    this.reset();
+    return bytes;
+  }
+
   /** Begins anew, as after a failure half-way. */
   reset(): void {
     this.#at = 0;

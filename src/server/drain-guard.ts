@@ -17,8 +17,10 @@ export interface Draining {
  */
 export class DrainGuard {
   readonly #intervalMs: number;
-  /** What to do, and at how many checks in a row each was found waiting for its client. */
-  readonly #watched = new Map<Draining, { cutOff: () => void; checks: number }>();
+  /** What to do with each. */
+  readonly #watched = new Map<Draining, (writable: Draining) => void>();
+  /** At how many checks in a row it was found waiting for its client, if at any. */
+  readonly #waiting = new Map<Draining, number>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { stallMs: number }) {
@@ -26,26 +28,27 @@ export class DrainGuard {
   }
 
   /** Watches until {@link release}. */
-  watch(writable: Draining, cutOff: () => void): void {
-    this.#watched.set(writable, { cutOff, checks: 0 });
+  watch<T extends Draining>(writable: T, cutOff: (writable: T) => void): void {
+    this.#watched.set(writable, cutOff as (writable: Draining) => void);
     this.#timer ??= setInterval(() => this.#check(), this.#intervalMs).unref();
   }
 
   /** The client has taken something. */
   progress(writable: Draining): void {
-    const state = this.#watched.get(writable);
-    if (state !== undefined) state.checks = 0;
+    this.#waiting.delete(writable);
   }
 
   release(writable: Draining): void {
     this.#watched.delete(writable);
+    this.#waiting.delete(writable);
   }
 
   #check(): void {
-    for (const [writable, state] of this.#watched) {
-      if (!isWaiting(writable)) state.checks = 0;
-      else if (state.checks < checksPerStall) state.checks += 1;
-      else state.cutOff();
+    for (const [writable, cutOff] of this.#watched) {
+      const checks = this.#waiting.get(writable) ?? 0;
+      if (!isWaiting(writable)) this.#waiting.delete(writable);
+      else if (checks < checksPerStall) this.#waiting.set(writable, checks + 1);
+      else cutOff(writable);
     }
     if (this.#watched.size > 0) return;
     clearInterval(this.#timer);

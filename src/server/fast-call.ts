@@ -63,6 +63,12 @@ export interface Start {
 
 const none: Buffer = Buffer.alloc(0);
 
+/**
+ * The calls of streams, until these close. Node's own table of streams keeps what a closed one still
+ * holds from the next small collections: with closures as listeners that was the whole call.
+ */
+const calls = new WeakMap<ServerHttp2Stream, FastCall>();
+
 /** One call of an authenticated caller, from its headers to its answer or to the router. */
 export class FastCall implements CallContext {
   readonly values: ContextValues;
@@ -92,28 +98,25 @@ export class FastCall implements CallContext {
     if (timeoutMs !== undefined) {
       this.#clientTimer = setTimeout(() => this.#expire(timedOut()), timeoutMs);
     }
-    this.#timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), options.bodyMs);
-    stream
-      .on("data", this.#onData)
-      .on("end", this.#onEnd)
-      .on("close", this.#onClose)
-      // What goes wrong on a stream is its own end, and 'close' follows.
-      .on("error", () => {});
+    this.#timer = setTimeout(cancel, options.bodyMs, stream);
+    calls.set(stream, this);
+    stream.on("data", onData).on("end", onEnd).on("close", onClose).on("error", ignore);
   }
 
   get signal(): AbortSignal {
     return this.#ending.signal;
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  /** More of the body has come. */
+  data(chunk: Buffer): void {
     this.#keep(chunk);
     const { stream, format } = this.#start;
     if (mayBecomeMessage(format, this.#body(), this.#options.messageBytes)) return;
-    stream.off("data", this.#onData).off("end", this.#onEnd).pause();
+    stream.off("data", onData).off("end", onEnd).pause();
     stream.once("end", () => clearTimeout(this.#timer));
     stream.unshift(this.#body());
     this.#giveToRouter(stream.iterator({ destroyOnReturn: false }));
-  };
+  }
 
   /** One piece is usually all. Others are copied: kept, each byte in a frame of its own would take 140. */
   #keep(chunk: Buffer): void {
@@ -134,7 +137,8 @@ export class FastCall implements CallContext {
     return this.#buffer.subarray(0, this.#size);
   }
 
-  readonly #onEnd = (): void => {
+  /** The whole body has come. */
+  end(): void {
     clearTimeout(this.#timer);
     const { method, format } = this.#start;
     const body = this.#body();
@@ -163,7 +167,7 @@ export class FastCall implements CallContext {
         this.#options.onError(error);
         this.#start.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
       });
-  };
+  }
 
   /** The client's time or ours is over. */
   #expire(error: Error): void {
@@ -204,21 +208,42 @@ export class FastCall implements CallContext {
     const made = answerTo(headers, format, this.#observed.requestId, message);
     const answer = made instanceof Promise ? await made : made;
     if (stream.destroyed || stream.closed) return;
-    this.#options.guard.watch(stream, () => stream.close(constants.NGHTTP2_CANCEL));
+    this.#options.guard.watch(stream, cancel);
     send(stream, format, answer);
   }
 
-  readonly #onClose = (): void => {
+  /** The stream has closed. */
+  close(): void {
     const { stream } = this.#start;
+    calls.delete(stream);
     this.#options.guard.release(stream);
     clearTimeout(this.#timer);
     clearTimeout(this.#clientTimer);
     if (this.#stage !== "body" && this.#stage !== "handler") return;
     this.#stage = "end";
-    const gone = new ConnectError("the client has gone", codeOfReset(stream.rstCode));
+    const gone = new ConnectError("the client has gone", Code.Canceled);
     this.#observed.end(gone.code);
     this.#ending.abort(gone);
-  };
+  }
+}
+
+function onData(this: ServerHttp2Stream, chunk: Buffer): void {
+  calls.get(this)?.data(chunk);
+}
+
+function onEnd(this: ServerHttp2Stream): void {
+  calls.get(this)?.end();
+}
+
+function onClose(this: ServerHttp2Stream): void {
+  calls.get(this)?.close();
+}
+
+/** What goes wrong on a stream is its own end, and 'close' follows. */
+function ignore(): void {}
+
+function cancel(stream: ServerHttp2Stream): void {
+  stream.close(constants.NGHTTP2_CANCEL);
 }
 
 async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
@@ -228,27 +253,4 @@ async function* once(body: Uint8Array): AsyncGenerator<Uint8Array> {
 /** As the library says it. */
 function timedOut(): ConnectError {
   return new ConnectError("the operation timed out", Code.DeadlineExceeded);
-}
-
-/** How the library calls the end of a call whose stream was reset. */
-function codeOfReset(code: number | undefined): Code {
-  switch (code) {
-    case constants.NGHTTP2_PROTOCOL_ERROR:
-    case constants.NGHTTP2_INTERNAL_ERROR:
-    case constants.NGHTTP2_FLOW_CONTROL_ERROR:
-    case constants.NGHTTP2_SETTINGS_TIMEOUT:
-    case constants.NGHTTP2_FRAME_SIZE_ERROR:
-    case constants.NGHTTP2_COMPRESSION_ERROR:
-    case constants.NGHTTP2_CONNECT_ERROR:
-      return Code.Internal;
-    case constants.NGHTTP2_REFUSED_STREAM:
-      return Code.Unavailable;
-    case constants.NGHTTP2_ENHANCE_YOUR_CALM:
-      return Code.ResourceExhausted;
-    case constants.NGHTTP2_INADEQUATE_SECURITY:
-    case constants.NGHTTP2_HTTP_1_1_REQUIRED:
-      return Code.PermissionDenied;
-    default:
-      return Code.Canceled;
-  }
 }

@@ -93,7 +93,8 @@ export function messageOf({ protocol }: Format, body: Buffer): Buffer | undefine
 export interface Answer {
   readonly message: Uint8Array;
   readonly compressed: boolean;
-  readonly headers: Record<string, string | number>;
+  /** Names and values in turn, which Node takes as they are, where it would copy an object. */
+  readonly headers: string[];
 }
 
 /** Makes a message the answer to a request, as the library would: compressed if it is large. */
@@ -103,11 +104,8 @@ export function answerTo(
   requestId: string,
   message: Uint8Array,
 ): Answer | Promise<Answer> {
-  const headers: Answer["headers"] = {
-    ":status": 200,
-    "content-type": format.contentType,
-    [requestIdHeader]: requestId,
-  };
+  const { contentType } = format;
+  const headers = [":status", "200", "content-type", contentType, requestIdHeader, requestId];
   const { acceptEncoding, encoding } = format;
   const accepted = headerText(request, acceptEncoding);
   if (accepted === null) return { message, compressed: false, headers };
@@ -120,7 +118,7 @@ export function answerTo(
   const compresses = compression !== null && message.length >= compressMinBytes;
   // gRPC says what it would compress with, also if it does not.
   if (compression !== null && (compresses || format.protocol === "grpc")) {
-    headers[encoding] = compression.name;
+    headers.push(encoding, compression.name);
   }
   if (!compresses) return { message, compressed: false, headers };
   return compression
@@ -132,16 +130,20 @@ export function answerTo(
 export function send(stream: ServerHttp2Stream, { protocol }: Format, answer: Answer): void {
   const { message, compressed, headers } = answer;
   if (protocol === "connect") {
-    headers["content-length"] = message.length;
+    headers.push("content-length", String(message.length));
     stream.respond(headers);
     stream.end(message);
     return;
   }
   stream.respond(headers, { waitForTrailers: true });
-  stream.once("wantTrailers", () => stream.sendTrailers({ "grpc-status": grpc.grpcStatusOk }));
+  stream.on("wantTrailers", sendStatus);
   const enveloped = Buffer.allocUnsafe(prefixBytes + message.length);
   enveloped[0] = compressed ? 1 : 0;
   enveloped.writeUInt32BE(message.length, 1);
   enveloped.set(message, prefixBytes);
   stream.end(enveloped);
+}
+
+function sendStatus(this: ServerHttp2Stream): void {
+  this.sendTrailers({ "grpc-status": grpc.grpcStatusOk });
 }

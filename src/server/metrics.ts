@@ -60,6 +60,12 @@ export function createMetrics() {
       help: "Append transactions tried again after a deadlock, a lost connection or the like.",
       registers,
     }),
+    appendGuesses: new Counter({
+      name: "annals_append_guesses_total",
+      help: "Append transactions sent in one go to logs whose ends were known, by whether they were as expected; if not, the append is done over.",
+      labelNames: ["right"] as const,
+      registers,
+    }),
     feedLagSeconds: new Histogram({
       name: "annals_feed_lag_seconds",
       help: "From an entry's record time until it is handed to this replica's subscribers, by how it became known: a local commit, another replica's hint, or polling.",

@@ -86,7 +86,7 @@ export function observe(options: ObserveOptions): Observation {
       // at once.
       context.signal.addEventListener("abort", () => {
         const { reason } = context.signal;
-        if (!call.handled && reason instanceof ConnectError) explainProtocolError(reason);
+        if (reason instanceof ConnectError) explainProtocolError(reason);
         if (call.streams || !call.handled) call.end(endingCode(reason));
       });
     },

@@ -1,29 +1,17 @@
 import { randomUUIDv7 } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "pino";
-import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
-import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import type { Config, JwtConfig } from "../config.ts";
-import { toConnectError } from "../errors.ts";
 import { Hints } from "../feed/hints.ts";
 import { Hub } from "../feed/hub.ts";
 import type { EntryId } from "../ids.ts";
 import { Acts } from "../ingest/acts.ts";
 import { GroupCommit } from "../ingest/group-commit.ts";
-import {
-  actLimits,
-  apiKeyCacheMs,
-  ingestLimits,
-  requestLimits,
-  shutdownMs,
-  streamLimits,
-} from "../limits.ts";
+import { actLimits, ingestLimits, shutdownMs, streamLimits } from "../limits.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
 import { everything } from "../log/filter.ts";
-import { authenticate } from "../rpc/authenticate.ts";
-import { deadline } from "../rpc/deadline.ts";
 import { createJwtVerifier } from "../rpc/jwt.ts";
-import { apiRoutes, apiServices, recordHandlers } from "../rpc/routes.ts";
+import { apiServices } from "../rpc/routes.ts";
 import { openSearchTurns } from "../rpc/search-turns.ts";
 import type { Services } from "../rpc/services.ts";
 import { StreamCounter } from "../rpc/stream-counter.ts";
@@ -34,20 +22,12 @@ import { readSizes } from "../store/heads.ts";
 import { KnownLogs } from "../store/known-logs.ts";
 import { openPools } from "../store/pool.ts";
 import { createNotary, openCheckpoints } from "./checkpoints.ts";
-import { dashboardDirectory, dashboardRoutes, isDashboardBuilt } from "./dashboard.ts";
 import { openDatabase } from "./database.ts";
 import { developmentCredentials } from "./development.ts";
-import { DrainGuard, withDrainGuard } from "./drain-guard.ts";
-import { replayed } from "./fast-call.ts";
-import { fastLane } from "./fast-lane.ts";
-import { fastMethods } from "./fast-method.ts";
-import { createHealth, healthRoutes } from "./health.ts";
-import { httpRoutes, withCors } from "./http.ts";
-import { listen } from "./listen.ts";
+import { createHealth } from "./health.ts";
 import { createMetrics } from "./metrics.ts";
-import { observe, requestIdKey } from "./observe.ts";
-import { reflectionRoutes } from "./reflection.ts";
-import { type BegunCalls, rpcHandler } from "./rpc-handler.ts";
+import { openPort } from "./open-port.ts";
+import type { ServerOverrides } from "./overrides.ts";
 import { watchDatabase } from "./watch-database.ts";
 
 /** A server that is up. */
@@ -58,18 +38,6 @@ export interface RunningServer {
   readonly closed: Promise<void>;
   /** Not ready, no new calls, streams told, queue flushed, all closed; within 10 s. */
   close(): Promise<void>;
-}
-
-/** What tests set otherwise. */
-export interface ServerOverrides {
-  readonly heartbeatMs?: number;
-  readonly pollMs?: number;
-  readonly stallMs?: number;
-  readonly bodyMs?: number;
-  readonly credentialCheckMs?: number;
-  readonly apiKeyCacheMs?: number;
-  readonly recheckMs?: number;
-  readonly dashboardDirectory?: string;
 }
 
 /** Starts a server: opens its database, wires its parts, listens. */
@@ -142,7 +110,9 @@ export async function startServer(
     notary?.appended(entries);
   };
   // A distributed database would have to send the statement that compares to several nodes.
-  const known = config.oneTeamPerTransaction ? undefined : new KnownLogs();
+  const known = config.oneTeamPerTransaction
+    ? undefined
+    : new KnownLogs({}, (right) => metrics.appendGuesses.inc({ right: String(right) }));
   const appendGuarded = (entries: readonly NewEntry[], options?: AppendOptions) =>
     append(pools.write, entries, {
       ...options,
@@ -193,83 +163,9 @@ export async function startServer(
   };
 
   cleanup.use(watchDatabase(() => db.query({ text: "SELECT 1" }), health, logger));
-  const rewrite = (error: unknown, requestId: string) =>
-    toConnectError(error, (unknown) => {
-      logger.error({ err: unknown, requestId }, "a call failed");
-    });
-  const observed = observe({ logger, metrics, rewrite });
-  const authentication = authenticate({
-    db,
-    logger,
-    verifyJwt,
-    publicServices: [Health.typeName, ServerReflection.typeName],
-    apiKeyCacheMs: overrides.apiKeyCacheMs ?? apiKeyCacheMs,
-  });
-  const onUnsent = (error: unknown) => logger.error({ err: error }, "an answer could not be sent");
-  const beside = httpRoutes({ health, registry: metrics.registry });
-  const directory = overrides.dashboardDirectory ?? dashboardDirectory;
-  if (config.dashboard && !isDashboardBuilt(directory)) {
-    logger.warn({ directory }, "the dashboard is not built: npm run build:dashboard");
-  }
-  const bodyMs = overrides.bodyMs ?? requestLimits.unaryDeadlineMs;
-  const begun: BegunCalls = new WeakMap();
-  const handlers = recordHandlers(services);
-  const rpc = rpcHandler({
-    routes: (router) => {
-      apiRoutes(services, handlers)(router);
-      healthRoutes(health, shutdown.signal)(router);
-      reflectionRoutes([...apiServices, Health])(router);
-    },
-    requestGate: async (context) => {
-      observed.requestGate(context);
-      try {
-        await authentication.gate(context);
-      } catch (error) {
-        throw rewrite(error, context.values.get(requestIdKey));
-      }
-    },
-    interceptors: [observed.interceptor, replayed, deadline(requestLimits.unaryDeadlineMs)],
-    readMaxBytes: requestLimits.messageBytes,
-    bodyMs,
-    begun,
-    directStreams: config.fastLane,
-    fallback: config.dashboard
-      ? dashboardRoutes({
-          directory,
-          tls: config.tls !== undefined,
-          fallback: beside,
-          onError: onUnsent,
-        })
-      : beside,
-    onError: onUnsent,
-  });
   // What contradicts a signed checkpoint is refused from the first call on.
   await notary?.start();
-  const guard = new DrainGuard({ stallMs: overrides.stallMs ?? streamLimits.stalledWriteMs });
-  const lane = fastLane({
-    methods: fastMethods(handlers),
-    remembered: authentication.remembered,
-    begin: observed.begin,
-    begun,
-    guard,
-    onError: onUnsent,
-    onAnswered: () => metrics.fastCalls.inc(),
-    messageBytes: requestLimits.messageBytes,
-    bodyMs,
-    deadlineMs: requestLimits.unaryDeadlineMs,
-  });
-  const listener = await listen({
-    handler: withDrainGuard(withCors(rpc, config.corsOrigins), guard),
-    lane: config.fastLane ? lane : undefined,
-    host: config.host,
-    port: config.port,
-    ...(config.tls === undefined ? {} : { tls: config.tls }),
-    maxHeaderBytes: requestLimits.headerBytes,
-    ...(overrides.bodyMs === undefined
-      ? {}
-      : { timeouts: { headers: overrides.bodyMs, request: overrides.bodyMs } }),
-    onError: (error) => logger.error({ err: error }, "the port failed"),
-  });
+  const listener = await openPort(config, { services, verifyJwt, health, metrics, overrides });
   cleanup.defer(async () => {
     health.set("server", false, "shutting down");
     shutdown.abort(new ConnectError("the server is shutting down", Code.Unavailable));

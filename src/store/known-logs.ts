@@ -34,18 +34,21 @@ const mostWrong = 6;
  * The ends of logs as this process left them, and the database's clock: from them the next entries'
  * positions, times and hashes can be worked out before the heads are locked ({@link appendToKnown}).
  * A log that somebody else appends to as well is not guessed at, until an append finds it as the one
- * before left it. The logs appended to last are kept, so many as the limits say, some 1 KiB each.
+ * before left it. So many logs are kept as the limits say, those that came last, some 1 KiB each.
  */
 export class KnownLogs {
   readonly #logs = new Map<TeamId, Known>();
   readonly #limits: AppendLimits;
+  readonly #onGuess: (right: boolean) => void;
   #clock: { readonly now: Millis; readonly at: number } | undefined;
   /** Guesses that were wrong in a row, and how many appends are to do without one. */
   #wrong = 0;
   #rest = 0;
 
-  constructor(limits?: Partial<AppendLimits>) {
+  /** `onGuess` hears of each guess whether it was right. */
+  constructor(limits?: Partial<AppendLimits>, onGuess: (right: boolean) => void = () => {}) {
     this.#limits = { ...appendLimits, ...limits };
+    this.#onGuess = onGuess;
   }
 
   /** What to expect of these logs; undefined if it is not known of all. The caller may extend it. */
@@ -89,15 +92,18 @@ export class KnownLogs {
   judge(right: boolean): void {
     this.#wrong = right ? 0 : Math.min(this.#wrong + 1, mostWrong);
     this.#rest = 2 ** this.#wrong - 1;
+    this.#onGuess(right);
   }
 
   /** A transaction has committed that left logs so. */
   left(ends: ReadonlyMap<TeamId, GrownLog>): void {
     for (const [teamId, { frontier, recordTime, counts }] of ends) {
+      if (counts === undefined) {
+        // A log that is not counted yet would never be.
+        this.#logs.delete(teamId);
+        continue;
+      }
       const before = this.#logs.get(teamId);
-      this.#logs.delete(teamId);
-      // A log that is not counted yet would never be.
-      if (counts === undefined) continue;
       this.#logs.set(teamId, {
         size: frontier.size,
         hashes: Buffer.concat(frontier.hashes).toString("latin1"),

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { expect, test } from "vitest";
-import type { ServerOverrides } from "../../src/server/server.ts";
+import type { ServerOverrides } from "../../src/server/overrides.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { newId, startTestServer } from "../support/server.ts";
 import { Follower, sequences, upTo } from "./follower.ts";

@@ -33,3 +33,14 @@ test("what was given to many is forgotten with the ring it came from", () => {
     expect(topic.shared("question", () => undefined)).toBeUndefined();
   }
 });
+
+test("who stands at one place is given one heartbeat, and nobody another's idea of the place", () => {
+  const topic = new Topic(10);
+  const at = (sequence: bigint, ...prefix: number[]) =>
+    topic.heartbeat({ sequence, leafPrefix: Uint8Array.from(prefix) });
+  expect(at(7n, 1, 2)).toBe(at(7n, 1, 2));
+  for (const [sequence, ...prefix] of [[7n], [7n, 1, 3], [8n, 1, 3], [8n], [7n, 1, 2]] as const) {
+    const position = { sequence, leafPrefix: Uint8Array.from(prefix) };
+    expect(at(sequence, ...prefix)).toEqual({ entries: [], position });
+  }
+});

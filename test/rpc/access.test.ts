@@ -131,7 +131,7 @@ async function revokedKey() {
 
 async function foreignJwt() {
   await using other = await startTestServer({ database: { url: server.databaseUrl } });
-  return other.jwt({ role: "platform_admin" });
+  return await other.jwt({ role: "platform_admin" });
 }
 
 test("the table is about every principal there is a credential for", () => {

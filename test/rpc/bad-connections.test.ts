@@ -375,6 +375,31 @@ describe("a client that disconnects", () => {
   });
 });
 
+test("a client that resets its streams for whatever it takes for an error is counted as cancelled", async () => {
+  const cancelled = async () => {
+    const calls = (await metrics()).matchAll(/\/(\w+)",code="canceled"\} (\d+)/g);
+    return Object.fromEntries([...calls].map(([, method, count]) => [method, Number(count)]));
+  };
+  const { Record: records = 0, Stream: streams = 0 } = await cancelled();
+  await using session = connect();
+  // With CANCEL a body ends as if it were whole.
+  const codes = [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13];
+  for (const code of codes) {
+    const half = session.request(post("Record", "application/json"));
+    half.write('{"entry":');
+    const following = session.request(post("Stream", "application/grpc"));
+    following.end(Buffer.from([0, 0, 0, 0, 0]));
+    await once(following, "response");
+    for (const stream of [half, following]) {
+      stream.on("error", () => undefined);
+      stream.close(code);
+    }
+  }
+  const expected = { Record: records + codes.length, Stream: streams + codes.length };
+  await expect.poll(cancelled).toMatchObject(expected);
+  await isWell();
+});
+
 test("nothing of all this was unforeseen", () => {
   const errors = server.logs.filter((line) => ["error", "fatal"].includes(levelOf(line)));
   expect(errors).toEqual([]);

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import { text } from "node:stream/consumers";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -6,10 +9,13 @@ import { newId, startTestServer, type TestServer } from "../support/server.ts";
 
 const cleanup = new AsyncDisposableStack();
 let server: TestServer;
+let session: http2.ClientHttp2Session;
 let token: string;
 
 beforeAll(async () => {
   server = cleanup.use(await startTestServer());
+  session = http2.connect(server.url);
+  cleanup.defer(() => session.destroy());
 });
 afterAll(() => cleanup.disposeAsync());
 beforeEach(async () => {
@@ -24,18 +30,27 @@ interface Answer {
   fields?: string[];
 }
 
+/** Posts a body as it is over HTTP/2, and tells what comes back. */
+async function exchange(method: string, body: string | Uint8Array, type: string) {
+  const stream = session.request({
+    ":method": "POST",
+    ":path": `/audit.v1.AuditService/${method}`,
+    "content-type": `application/${type}`,
+    authorization: `Bearer ${token}`,
+  });
+  const [[headers], answer] = await Promise.all([
+    once(stream, "response") as Promise<[http2.IncomingHttpHeaders]>,
+    text(stream),
+    stream.end(body),
+  ]);
+  return { status: Number(headers[":status"]), text: answer };
+}
+
 /** Posts a body as it is, and tells how it is answered. */
 async function post(method: string, body: string | Uint8Array, type: string): Promise<Answer> {
-  const response = await fetch(`${server.url}/audit.v1.AuditService/${method}`, {
-    method: "POST",
-    headers: { "content-type": `application/${type}`, authorization: `Bearer ${token}` },
-    body: typeof body === "string" ? body : new Uint8Array(body),
-  });
-  if (response.ok) {
-    await response.arrayBuffer();
-    return { status: response.status };
-  }
-  const { code, message, details } = (await response.json()) as {
+  const answer = await exchange(method, body, type);
+  if (answer.status === 200) return { status: answer.status };
+  const { code, message, details } = JSON.parse(answer.text) as {
     code: string;
     message: string;
     details?: { type: string; debug: Record<string, unknown> }[];
@@ -43,7 +58,7 @@ async function post(method: string, body: string | Uint8Array, type: string): Pr
   const debug = (name: string) => details?.find(({ type }) => type === name)?.debug;
   const violations = debug("google.rpc.BadRequest")?.fieldViolations as { field: string }[];
   return {
-    status: response.status,
+    status: answer.status,
     code,
     message,
     reason: debug("google.rpc.ErrorInfo")?.reason as string,
@@ -148,12 +163,9 @@ describe("times", () => {
     ["2026-03-01T12:00:00.000999+05:30", "2026-03-01T06:30:00Z"],
     ["1600-02-29T00:00:00.001Z", "1600-02-29T00:00:00.001Z"],
   ])("%s comes back in whole milliseconds", async (occurTime, expected) => {
-    const response = await fetch(`${server.url}/audit.v1.AuditService/Record`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
-      body: JSON.stringify({ entry: { action: "create", occurTime } }),
-    });
-    expect(await response.json()).toMatchObject({ entry: { occurTime: expected } });
+    const request = JSON.stringify({ entry: { action: "create", occurTime } });
+    const recorded = await exchange("Record", request, "json");
+    expect(JSON.parse(recorded.text)).toMatchObject({ entry: { occurTime: expected } });
   });
 
   test.each([
@@ -328,13 +340,9 @@ describe("metadata", () => {
     ["numeric keys", '{"10":1,"9":2}'],
     ["nothing", "{}"],
   ])("with %s comes back as it went", async (_, metadata) => {
-    const url = `${server.url}/audit.v1.AuditService`;
-    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
     const body = `{"entry":{"action":"create","metadata":${metadata}}}`;
-    const recorded = await fetch(`${url}/Record`, { method: "POST", headers, body });
-    expect(recorded.status).toBe(200);
-    const got = await fetch(`${url}/Get`, { method: "POST", headers, body: '{"sequence":1}' });
-    const read = JSON.parse(await got.text());
+    expect(await post("Record", body, "json")).toEqual({ status: 200 });
+    const read = JSON.parse((await exchange("Get", '{"sequence":1}', "json")).text);
     const sent = JSON.parse(metadata);
     expect(Object.keys(read.entry.metadata).toSorted()).toEqual(Object.keys(sent).toSorted());
     expect(read.entry.metadata).toEqual(sent);

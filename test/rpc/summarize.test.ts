@@ -485,7 +485,7 @@ test("summaries take turns: who asks for many is refused some, others are not, a
   ]);
   const many = server.clients(await server.jwt({ role: "member", teamId })).audit;
   const other = server.clients(await server.jwt({ role: "member", teamId })).audit;
-  const { running, waiting, waitingEach } = summaryTurns;
+  const { running, waiting, waitingOfMember } = summaryTurns;
   // Whoever counts by sums waits for this.
   await superuser.query("BEGIN; LOCK TABLE control_plane.audit_log_counts");
   let refused = 0;
@@ -496,7 +496,7 @@ test("summaries take turns: who asks for many is refused some, others are not, a
     }),
   );
   const outcomes = Promise.allSettled(asked);
-  await vi.waitFor(() => expect(refused).toBe(waiting - waitingEach - running), 20_000);
+  await vi.waitFor(() => expect(refused).toBe(waiting - waitingOfMember - running), 20_000);
   expect(await refusal(many.summarize({}))).toMatchObject({
     code: "resource_exhausted",
     reason: "QUEUE_FULL",
@@ -507,7 +507,7 @@ test("summaries take turns: who asks for many is refused some, others are not, a
   await superuser.query("COMMIT");
   expect(total(await others)).toBe(1);
   const answered = (await outcomes).filter(({ status }) => status === "fulfilled");
-  expect(answered.length).toBe(running + waitingEach);
+  expect(answered.length).toBe(running + waitingOfMember);
   expect(total(await many.summarize({}))).toBe(1);
 });
 

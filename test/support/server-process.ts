@@ -6,6 +6,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { SignJWT } from "jose";
 import { type AuditClient, createAuditClient } from "../../src/client/client.ts";
+import { fastLane } from "./fast-lane.ts";
 import { programEnv } from "./program-env.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -50,6 +51,7 @@ export async function startServerProcess(
       PORT: "0",
       LOG_LEVEL: "info",
       AUTH_JWT_SECRET: secret,
+      FAST_LANE: fastLane,
       ...env,
     },
     stdio: ["ignore", "pipe", "pipe"],
@@ -82,14 +84,17 @@ export async function startServerProcess(
   return new Running(child, url, logs, ended);
 }
 
+let token: Promise<string> | undefined;
+
 /** The JWT of one platform admin, always the same, that the servers started here accept, good for an hour. */
 export function adminToken(): Promise<string> {
-  return new SignJWT({ role: "platform_admin" })
+  token ??= new SignJWT({ role: "platform_admin" })
     .setProtectedHeader({ alg: "HS256" })
     .setSubject(admin)
     .setIssuedAt()
     .setExpirationTime("1 hour")
     .sign(Buffer.from(secret));
+  return token;
 }
 
 class Running implements ServerProcess {

@@ -1,5 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import {
+  type Client,
+  ConnectError,
+  createClient,
+  type Interceptor,
+  type Transport,
+} from "@connectrpc/connect";
 import * as node from "@connectrpc/connect-node";
 import * as web from "@connectrpc/connect-web";
 import { SignJWT } from "jose";
@@ -8,7 +14,9 @@ import { AuditService } from "../../gen/audit/v1/audit_service_pb.ts";
 import { KeyService } from "../../gen/audit/v1/key_service_pb.ts";
 import { loadConfig } from "../../src/config.ts";
 import { createLogger } from "../../src/logger.ts";
-import { type RunningServer, type ServerOverrides, startServer } from "../../src/server/server.ts";
+import type { ServerOverrides } from "../../src/server/overrides.ts";
+import { type RunningServer, startServer } from "../../src/server/server.ts";
+import { fastLane } from "./fast-lane.ts";
 import { createDatabase, type TestDatabase } from "./postgres.ts";
 
 /**
@@ -67,7 +75,7 @@ export interface TestServer extends AsyncDisposable {
   readonly logs: readonly string[];
   /** Clients that send a JWT or an API key; sessions are closed with the server. */
   clients(credential?: string, transport?: TransportName): TestClients;
-  /** Mints a JWT that the server accepts. */
+  /** Mints a JWT that the server accepts and, if it has the fast lane, has met: it is for those. */
   jwt(claims: TestClaims): Promise<string>;
   /** Closes clients, server and its own database. */
   close(): Promise<void>;
@@ -92,6 +100,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     DATA_DIR: options.dataDir,
     AUTH_JWT_SECRET: secret,
     AUTH_CLOCK_TOLERANCE_SECONDS: "0",
+    FAST_LANE: fastLane,
     ...options.env,
   });
   const logs: string[] = [];
@@ -105,6 +114,10 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const sessions = cleanup.adopt([] as node.Http2SessionManager[], (all) => {
     for (const session of all) session.abort();
   });
+  const access = createClient(
+    AccessService,
+    openTransport(running.url, "node-connect-binary", undefined, sessions),
+  );
   const owned = cleanup.move();
   const close = (): Promise<void> => owned.disposeAsync();
   return {
@@ -121,7 +134,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
         transport,
       };
     },
-    jwt: (claims) => mint(claims, secret),
+    jwt: async (claims) => {
+      const token = await mint(claims, secret);
+      if (config.fastLane) await introduce(token, access);
+      return token;
+    },
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -156,6 +173,12 @@ function openTransport(
     case "node-grpc-web":
       return node.createGrpcWebTransport(options);
   }
+}
+
+/** Makes a call with the token. Whatever is wrong with it, the test's own calls are told too. */
+async function introduce(token: string, to: Client<typeof AccessService>): Promise<void> {
+  const headers = { authorization: `Bearer ${token}` };
+  await to.getCaller({}, { headers }).catch(ConnectError.from);
 }
 
 function mint(claims: TestClaims, secret: string): Promise<string> {

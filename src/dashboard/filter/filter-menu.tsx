@@ -15,6 +15,8 @@ export function FilterMenu() {
   const [terms, setTerms] = useTerms();
   const [choice, setChoice] = useState<ValueChoice>();
   const [isOpen, setOpen] = useState(false);
+  // Each choice is given a menu of its own, though the last one may still be fading.
+  const [opening, setOpening] = useState(0);
   const home = useRef<HTMLElement>(null);
   const leaveOut = ({ field, value }: ValueChoice) =>
     setTerms(addTerm(terms, { field, values: [value], isExcluded: true }));
@@ -26,6 +28,7 @@ export function FilterMenu() {
       }
       home.current = null;
       setChoice(chosen);
+      setOpening((before) => before + 1);
       setOpen(true);
     }),
   );
@@ -39,6 +42,7 @@ export function FilterMenu() {
   const { left, top, width, height } = element.getBoundingClientRect();
   return (
     <Menu
+      key={opening}
       opened={isOpen}
       onChange={setOpen}
       onExitTransitionEnd={() => setChoice(undefined)}
@@ -64,6 +68,7 @@ export function FilterMenu() {
           {queryFields[field].label} <Plain text={value} />
         </Menu.Label>
         <Menu.Item
+          ref={takeFocus}
           data-autofocus
           leftSection={<IconFilter size={16} aria-hidden />}
           onClick={narrow(() => setTerms(onlyTerm(terms, field, value)))}
@@ -80,4 +85,12 @@ export function FilterMenu() {
       </Menu.Dropdown>
     </Menu>
   );
+}
+
+/**
+ * Focuses what has just appeared. The library does so too, but a task later, and a key that was
+ * pressed in between would be the value's: a second Enter right after the first did nothing.
+ */
+function takeFocus(item: HTMLElement | null): void {
+  item?.focus({ preventScroll: true });
 }

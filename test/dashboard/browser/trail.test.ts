@@ -230,8 +230,8 @@ test("after filtering by a value the keys are on the table", async () => {
   await page.keyboard.press("j");
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("ArrowRight");
+  // The menu has the focus when it opens: the second is the menu's, however soon it comes.
   await page.keyboard.press("Enter");
-  await page.getByRole("menuitem", { name: "Only this" }).waitFor();
   await page.keyboard.press("Enter");
   await page.waitForURL(/q=action%3Adestroy/);
   await rowOf(page, 9_900).waitFor();
