@@ -144,13 +144,10 @@ export class GroupCommit {
       const entries = batch.reduce((sum, { calls }) => sum + calls.length, 0);
       const running = { entries, since: now };
       this.#running.add(running);
-      void this.#commit(batch).then((answer) => {
+      void this.#commit(batch).finally(() => {
         this.#running.delete(running);
         this.#queue.release(batch);
         this.#pump();
-        // The next transaction is on its way to the database before the callers of this one are answered.
-        if (this.#running.size > 0) setImmediate(answer);
-        else answer();
       });
     }
     clearTimeout(this.#timer);
@@ -170,18 +167,17 @@ export class GroupCommit {
     return at;
   }
 
-  /** Commits a batch; afterwards each of its calls is refused, back in its lane or to be answered. */
-  async #commit(batch: Batch): Promise<() => void> {
-    const { unanswered, cause, answer } = await this.#attempt(batch);
+  /** Commits a batch; afterwards each of its calls is answered or back in its lane. */
+  async #commit(batch: Batch): Promise<void> {
+    const { unanswered, cause } = await this.#attempt(batch);
     // From the back, so that a lane's calls come to its front in their order.
     for (const { lane, calls } of unanswered.toReversed()) this.#queue.putBack(lane, calls, cause);
-    return answer;
   }
 
   /** Tries a batch in one transaction, or in halves if one of its entries makes it fail. */
   async #attempt(taken: Batch): Promise<Attempt> {
     const batch = withoutPutOff(taken);
-    if (batch.length === 0) return { unanswered: [], answer: nothing };
+    if (batch.length === 0) return { unanswered: [] };
     const entries = distinctEntries(batch);
     const suspects = batch.filter(({ lane }) => lane.suspect).map(({ lane }) => lane.teamId);
     const start = performance.now();
@@ -194,16 +190,14 @@ export class GroupCommit {
       if (!oneAtFault) return this.#failed(batch, error);
       if (entries.length === 1) return this.#refused(batch, error);
       const [first, second] = halves(batch);
-      const half = await this.#attempt(first);
-      half.answer();
-      if (half.unanswered.length === 0) return this.#attempt(second);
+      const { unanswered, cause } = await this.#attempt(first);
+      if (unanswered.length === 0) return this.#attempt(second);
       // A lane's later calls must not overtake its earlier ones.
-      return { ...half, unanswered: [...half.unanswered, ...second], answer: nothing };
+      return { unanswered: [...unanswered, ...second], cause };
     }
     this.#failures = 0;
     this.#options.metrics.committed(result.appended.length, (performance.now() - start) / 1_000);
     const unanswered: Batch[number][] = [];
-    const recorded: Batch[number][] = [];
     for (const { lane, calls } of batch) {
       lane.suspect = result.busy.has(lane.teamId);
       if (lane.suspect) {
@@ -216,16 +210,11 @@ export class GroupCommit {
         for (const call of calls) putOff(lane, call, refusal);
         continue;
       }
-      recorded.push({ lane, calls });
+      const recorded = result.entries.get(lane.teamId);
+      for (const call of calls) call.settle(answer(call.entry, recorded?.get(call.entry.id)));
     }
     if (result.appended.length > 0) this.#options.onAppended(result.appended);
-    const answer = () => {
-      for (const { lane, calls } of recorded) {
-        const entries = result.entries.get(lane.teamId);
-        for (const call of calls) call.settle(outcome(call.entry, entries?.get(call.entry.id)));
-      }
-    };
-    return { unanswered, answer };
+    return { unanswered };
   }
 
   /** The transaction failed for a passing reason: the batch is tried again, with the same ids. */
@@ -242,7 +231,7 @@ export class GroupCommit {
       this.#pausedUntil = performance.now() + delay * (0.5 + Math.random() / 2);
     }
     logger.warn({ err: error, teams: batch.length }, "an append failed and is tried again");
-    return { unanswered: batch, cause: error, answer: nothing };
+    return { unanswered: batch, cause: error };
   }
 
   /** A batch of one entry that cannot be recorded. */
@@ -259,7 +248,7 @@ export class GroupCommit {
         else putOff(lane, call, refusal);
       }
     }
-    return { unanswered: [], answer: nothing };
+    return { unanswered: [] };
   }
 }
 
@@ -280,11 +269,7 @@ interface Running {
 interface Attempt {
   readonly unanswered: Batch;
   readonly cause?: unknown;
-  /** Answers the calls that are recorded. */
-  readonly answer: () => void;
 }
-
-const nothing = () => {};
 
 /** Ends a call that may be made again, and with it those behind it in its order. */
 function putOff(lane: Lane, call: Call, refusal: Error): void {
@@ -292,7 +277,7 @@ function putOff(lane: Lane, call: Call, refusal: Error): void {
   call.settle(refusal);
 }
 
-function outcome(entry: NewEntry, recorded: Entry | undefined): Entry | Error {
+function answer(entry: NewEntry, recorded: Entry | undefined): Entry | Error {
   if (recorded === undefined) return new Error("an entry is missing from its own transaction");
   if (sameContent(entry, recorded)) return recorded;
   const id = formatEntryId(entry.id);
