@@ -45,8 +45,8 @@ export function leafText(entry: LeafFields): string {
   text += `,"record_time":"${recordTimeText(entry.recordTime)}"`;
   text += `,"recorder":{"id":${quoted(recorder.id)},"type":"${recorder.type}"}`;
   if (resource !== undefined) {
-    const id = resource.id === undefined ? "" : `"id":${quoted(resource.id)},`;
-    text += `,"resource":{${id}"type":${quoted(resource.type)}}`;
+    const members = member("id", resource.id) + member("type", resource.type);
+    text += `,"resource":{${members.slice(1)}}`;
   }
   text += `,"scope":"${entry.scope}","status":"${entry.status}"`;
   return `${text},"team_id":"${formatTeamId(entry.teamId)}","v":1}`;
@@ -55,21 +55,25 @@ export function leafText(entry: LeafFields): string {
 /** The canonical JSON of the details by their wire names. */
 function detailsText(details: Details): string {
   const { actorName, resourceName, metadata, ipAddress, requestId, traceId, userAgent } = details;
-  let inner = "";
-  if (ipAddress !== undefined) inner += `,"ip_address":${quoted(ipAddress)}`;
-  if (requestId !== undefined) inner += `,"request_id":${quoted(requestId)}`;
-  if (traceId !== undefined) inner += `,"trace_id":${quoted(traceId)}`;
-  if (userAgent !== undefined) inner += `,"user_agent":${quoted(userAgent)}`;
+  const context =
+    member("ip_address", ipAddress) +
+    member("request_id", requestId) +
+    member("trace_id", traceId) +
+    member("user_agent", userAgent);
   let text = "";
   if (actorName !== undefined) text += `,"actor":{"name":${quoted(actorName)}}`;
-  if (inner !== "") text += `,"context":{${inner.slice(1)}}`;
+  if (context !== "") text += `,"context":{${context.slice(1)}}`;
   if (metadata !== undefined) text += `,"metadata":${canonicalJson(metadata)}`;
   if (resourceName !== undefined) text += `,"resource":{"name":${quoted(resourceName)}}`;
   return `{${text.slice(1)}}`;
 }
 
+function member(name: string, text: string | undefined): string {
+  return text === undefined ? "" : `,"${name}":${quoted(text)}`;
+}
+
 /** Text of which JSON escapes nothing, as most is: telling costs less than having it escaped. */
-const unescaped = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+const unescaped = /^[ !#-[\]-~]*$/;
 
 function quoted(text: string): string {
   return unescaped.test(text) ? `"${text}"` : JSON.stringify(text);

@@ -68,6 +68,11 @@ export class LogWatch {
     return this.#signed.get(teamId) ?? 0n;
   }
 
+  /** Whether a log of this size may be appended to, as far as is known; nothing comes of it. */
+  accepts(teamId: TeamId, size: bigint): boolean {
+    return !this.#refused.has(teamId) && size >= this.signedSize(teamId);
+  }
+
   /**
    * Whether a log that has this size, its head being locked, may be appended to. One that is shorter
    * than what was signed must wait until it has been compared, which this begins.

@@ -127,6 +127,11 @@ export class Notary {
     return this.#watch.judge(teamId, size);
   }
 
+  /** Whether a log of this size may be appended to, as far as is known; nothing comes of it. */
+  accepts(teamId: TeamId, size: bigint): boolean {
+    return this.#watch.accepts(teamId, size);
+  }
+
   /** Hears of entries that were just committed here. */
   appended(entries: readonly Entry[]): void {
     if (this.#options.intervalMs === 0) return;

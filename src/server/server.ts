@@ -117,7 +117,10 @@ export async function startServer(
     append(pools.write, entries, {
       ...options,
       ...(known && { known }),
-      ...(notary && { guard: (teamId, size) => notary.judge(teamId, size) }),
+      ...(notary && {
+        guard: (teamId, size) => notary.judge(teamId, size),
+        accepts: (teamId, size) => notary.accepts(teamId, size),
+      }),
     });
 
   const groupCommit = new GroupCommit({

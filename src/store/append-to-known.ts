@@ -5,6 +5,7 @@ import { type Extension, extendLogs } from "../log/extend.ts";
 import { inOneGo, inOrder, writeAndCommit } from "./append-writes.ts";
 import { BinaryArrays } from "./binary-arrays.ts";
 import type { Condition } from "./condition.ts";
+import { countsText } from "./counts.ts";
 import type { Guess, KnownLogs } from "./known-logs.ts";
 
 /** That {@link lookStatement} found everything as expected, within the transaction. */
@@ -14,21 +15,21 @@ const onlyAsExpected: Condition = {
 };
 
 /**
- * Locks heads, in the order of their teams, and leaves behind whether all is as expected: where the logs
+ * Locks heads, in the order of their teams, and leaves behind whether all is as expected: how the logs
  * end, that none has an entry under one of the ids, and what time it is. A log that somebody appended to
  * while this waited for its lock has another end, so it does not matter that the statement's snapshot is
  * older than the lock. Ids are looked up as the locked append does.
  */
 const lookStatement = `WITH locked AS MATERIALIZED (
-    SELECT team_id, size, frontier FROM control_plane.audit_log_heads
+    SELECT team_id, size, frontier, counts::text FROM control_plane.audit_log_heads
     WHERE team_id = ANY ($1::uuid[]) ORDER BY team_id FOR UPDATE
   ), ends AS (
     SELECT array_agg(team_id ORDER BY team_id) AS teams, array_agg(size ORDER BY team_id) AS sizes,
-      array_agg(frontier ORDER BY team_id) AS frontiers
+      array_agg(frontier ORDER BY team_id) AS frontiers, array_agg(counts ORDER BY team_id) AS counts
     FROM locked
   )
   SELECT clock_timestamp() AS now, set_config('annals.as_expected', CASE WHEN
-      teams = $1::uuid[] AND sizes = $2::bigint[] AND frontiers = $3::bytea[]
+      teams = $1::uuid[] AND sizes = $2::bigint[] AND frontiers = $3::bytea[] AND counts = $8::text[]
       AND clock_timestamp() BETWEEN $4::timestamptz
         AND $4::timestamptz + $7 * interval '1 millisecond'
       AND NOT EXISTS (
@@ -105,10 +106,13 @@ function lookValues(
   for (const { frontier } of ends) arrays.bigint(frontier.size);
   arrays.begin("bytea", ends.length);
   for (const { frontier } of ends) arrays.bytea(Buffer.concat(frontier.hashes));
+  arrays.begin("text", ends.length);
+  for (const { counts } of ends) arrays.text(counts && countsText(counts));
   arrays.begin("uuid", entries.length);
   for (const { teamId } of entries) arrays.uuid(teamId);
   arrays.begin("uuid", entries.length);
   for (const { id } of entries) arrays.uuid(id);
-  const [teamIds, sizes, frontiers, entryTeams, ids] = arrays.finish();
-  return [teamIds, sizes, frontiers, new Date(now).toISOString(), entryTeams, ids, recordTimeLagMs];
+  const [teamIds, sizes, frontiers, counts, entryTeams, ids] = arrays.finish();
+  const time = new Date(now).toISOString();
+  return [teamIds, sizes, frontiers, time, entryTeams, ids, recordTimeLagMs, counts];
 }

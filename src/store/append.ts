@@ -22,7 +22,7 @@ export interface Appended {
 }
 
 /**
- * Judges a log by its size under the head's lock, before anything is appended to it: whether it may
+ * Judges a log by its size as found under the head's lock, before anything is appended to it: whether it may
  * be, whether to come back later, or why not.
  */
 export type LogGuard = (teamId: TeamId, size: bigint) => "append" | "wait" | Error;
@@ -39,6 +39,11 @@ export interface AppendOptions {
   /** What else belongs in the transaction, done once the heads are locked. */
   readonly alongside?: (session: pg.ClientBase) => Promise<void>;
   readonly guard?: LogGuard;
+  /**
+   * Whether the guard would let a log of this size be appended to, as far as it knows; asked of logs
+   * whose ends are known, before their heads are locked, and without it they are locked first.
+   */
+  readonly accepts?: (teamId: TeamId, size: bigint) => boolean;
   /** Where logs ended, of whose ends this one makes use and which it learns; of all appends of a server. */
   readonly known?: KnownLogs;
 }
@@ -88,14 +93,14 @@ interface Transacted {
 async function guess(
   session: pg.PoolClient,
   entries: readonly NewEntry[],
-  { skipIfBusy, alongside, guard, known }: AppendOptions,
+  { skipIfBusy, alongside, guard, accepts = () => guard === undefined, known }: AppendOptions,
 ): Promise<Transacted | undefined> {
   if (known === undefined || alongside !== undefined || skipIfBusy?.size) return undefined;
   const teams = teamsOf(entries);
   const guessed = known.guess(teams);
   if (guessed === undefined) return undefined;
   for (const [teamId, { frontier }] of guessed.logs) {
-    if (guard !== undefined && guard(teamId, frontier.size) !== "append") return undefined;
+    if (!accepts(teamId, frontier.size)) return undefined;
   }
   const done = await appendToKnown(session, teams, entries, guessed, known);
   if (!done.asExpected) return undefined;

@@ -27,7 +27,7 @@ export interface Guess {
 /** The limits of {@link KnownLogs}; by default those of `limits.ts`. */
 export type AppendLimits = Record<keyof typeof appendLimits, number>;
 
-/** More wrong guesses in a row than these change nothing: then one append of 64 guesses. */
+/** At most 63 appends in a row do without a guess. */
 const mostWrong = 6;
 
 /**
@@ -41,7 +41,7 @@ export class KnownLogs {
   readonly #limits: AppendLimits;
   readonly #onGuess: (right: boolean) => void;
   #clock: { readonly now: Millis; readonly at: number } | undefined;
-  /** Guesses that were wrong in a row, and how many appends are to do without one. */
+  /** Two for each guess that was wrong, less one for each that was right; how many appends do without. */
   #wrong = 0;
   #rest = 0;
 
@@ -88,10 +88,14 @@ export class KnownLogs {
     }
   }
 
-  /** Whether a guess was right: after one that was not, the next 1, 3, 7 … appends do without. */
+  /**
+   * Whether a guess was right. After one that was not, the next 3 appends do without, after more of them 15
+   * or 63; it takes two right ones to make up for it, so that a caller who repeats itself time and again
+   * does not cost every other append a transaction.
+   */
   judge(right: boolean): void {
-    this.#wrong = right ? 0 : Math.min(this.#wrong + 1, mostWrong);
-    this.#rest = 2 ** this.#wrong - 1;
+    this.#wrong = right ? Math.max(0, this.#wrong - 1) : Math.min(this.#wrong + 2, mostWrong);
+    this.#rest = right ? 0 : 2 ** this.#wrong - 1;
     this.#onGuess(right);
   }
 

@@ -74,6 +74,8 @@ export function openPools(
   };
   const write = new pg.Pool({
     ...common,
+    // Planned while a table is a page or two, a look-up would go on reading all of it as it grows.
+    options: database.singleSession ? sessionOptions : `${sessionOptions} -c enable_seqscan=off`,
     application_name: appendApplicationName,
     pipeline: true,
     statement_timeout: 10_000,

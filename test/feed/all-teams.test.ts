@@ -1,10 +1,8 @@
-import { setTimeout } from "node:timers/promises";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import { expect, test } from "vitest";
 import { ListOrder } from "../../gen/audit/v1/audit_service_pb.ts";
 import { parseTeamId, type TeamId } from "../../src/ids.ts";
-import { appendLimits } from "../../src/limits.ts";
 import { append } from "../../src/store/append.ts";
 import { columnTypes, sessionOptions } from "../../src/store/pool.ts";
 import { newEntry } from "../support/new-entry.ts";
@@ -67,14 +65,20 @@ async function listOldestFirst(audit: TestClients["audit"]): Promise<string[]> {
 /** Far beyond what clocks may differ by. */
 const LONG_AFTER_MS = 2_000;
 
+/** Records an entry and waits until it is settled: nothing that is recorded from now on comes before it. */
+async function recordSettled(audit: TestClients["audit"], teamId: string, action: string) {
+  await audit.record({ entry: { teamId, action } });
+  await expect
+    .poll(() => listOldestFirst(audit), { timeout: 10_000 })
+    .toEqual(expect.arrayContaining([action]));
+}
+
 test("a reader of all teams loses nothing to an append that is held open while it resumes", async () => {
   await using database = await createDatabase();
   await using server = await startTestServer({ database, overrides: { pollMs: 100 } });
   const { audit } = server.clients(await server.jwt({ role: "platform_admin" }));
   const [slow, quick] = [newId("team"), newId("team")];
-  await audit.record({ entry: { teamId: slow, action: "before" } });
-  // Appends that begin within so long may yet be recorded as earlier.
-  await setTimeout(appendLimits.recordTimeLagMs);
+  await recordSettled(audit, slow, "before");
   await using held = await holdAppend(database.url, slow);
 
   // Others' entries flow, to readers that come and go and to one that stays.
@@ -170,9 +174,7 @@ test("a reader of the last entries of all teams gets what commits late, and none
   await using server = await startTestServer({ database, overrides: { pollMs: 100 } });
   const { audit } = server.clients(await server.jwt({ role: "platform_admin" }));
   const [slow, quick] = [newId("team"), newId("team")];
-  await audit.record({ entry: { teamId: slow, action: "before" } });
-  // Appends that begin within so long may yet be recorded as earlier.
-  await setTimeout(appendLimits.recordTimeLagMs);
+  await recordSettled(audit, slow, "before");
   await using held = await holdAppend(database.url, slow);
   for (const n of [1, 2, 3]) {
     await audit.record({ entry: { teamId: quick, action: `quick.n${n}` } });

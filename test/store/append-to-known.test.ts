@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { EntryId, TeamId } from "../../src/ids.ts";
+import { appendLimits } from "../../src/limits.ts";
 import { addEntries, noCounts } from "../../src/log/counts.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
 import { Frontier } from "../../src/log/merkle.ts";
 import { sha256 } from "../../src/log/sha256.ts";
 import { append } from "../../src/store/append.ts";
+import { readWatermark } from "../../src/store/heads.ts";
 import { KnownLogs } from "../../src/store/known-logs.ts";
 import { openPools, type Pools } from "../../src/store/pool.ts";
 import { newEntry, newTeam } from "../support/new-entry.ts";
@@ -102,10 +104,12 @@ test("what another process has appended is noticed, and nothing is written on a 
   await other.append(newEntry(shared));
   expect(sequencesOf(await one.append(newEntry(own), newEntry(shared)))).toEqual([2, 3]);
   expect(one.guesses).toEqual([false]);
-  // The next append does without a guess, and the log is its own again if nobody disturbs it.
-  expect(sequencesOf(await one.append(newEntry(shared)))).toEqual([4]);
+  // The next appends do without a guess, and the log is its own again if nobody disturbs it.
+  for (const sequence of [4, 5, 6]) {
+    expect(sequencesOf(await one.append(newEntry(shared)))).toEqual([sequence]);
+  }
   expect(one.guesses).toEqual([false]);
-  expect(sequencesOf(await one.append(newEntry(shared)))).toEqual([5]);
+  expect(sequencesOf(await one.append(newEntry(shared)))).toEqual([7]);
   expect(one.guesses).toEqual([false, true]);
   for (const team of [shared, own]) await expectWhole(team);
 });
@@ -144,6 +148,85 @@ test("a log of the same size with another past is not gone on from", async () =>
   );
   frontier.append(leaf.rows[0]?.leaf_hash as Buffer);
   expect(rows[0]?.frontier).toEqual(Buffer.concat(frontier.hashes));
+});
+
+test("counts that were counted anew meanwhile are gone on from", async () => {
+  const process = new Process();
+  const team = newTeam();
+  await process.append(newEntry(team), newEntry(team));
+  await pools.write.query(
+    `UPDATE control_plane.audit_log_heads SET counts[1] = counts[1] + 1, counts[2] = counts[2] - 1
+     WHERE team_id = $1`,
+    [team],
+  );
+  const counts = async () => {
+    const { rows } = await pools.read.query<{ counts: string[] }>(
+      "SELECT counts FROM control_plane.audit_log_heads WHERE team_id = $1",
+      [team],
+    );
+    return rows[0]?.counts.map(Number) ?? [];
+  };
+  const before = await counts();
+  const entry = newEntry(team);
+  await process.append(entry);
+  expect(process.guesses).toEqual([false]);
+  addEntries(before, entry);
+  expect(await counts()).toEqual(before);
+});
+
+test("the guard is not told of sizes that were not found under the lock", async () => {
+  const team = newTeam();
+  const other = new Process();
+  const known = new KnownLogs();
+  const judged: bigint[] = [];
+  const asked: bigint[] = [];
+  let signed = 0n;
+  const record = () =>
+    append(pools.write, [newEntry(team)], {
+      known,
+      accepts: (_, size) => {
+        asked.push(size);
+        return size >= signed;
+      },
+      guard: (_, size) => {
+        judged.push(size);
+        return size >= signed ? "append" : new Error("rolled back");
+      },
+    });
+  await record();
+  await other.append(newEntry(team), newEntry(team));
+  signed = 3n;
+  known.tell(Date.now());
+  const { appended } = await record();
+  expect(sequencesOf(appended)).toEqual([4]);
+  expect(asked).toEqual([1n]);
+  expect(judged).toEqual([0n, 3n]);
+});
+
+test("what is recorded as earlier than its transaction is not below the watermark before it is there", async () => {
+  const process = new Process();
+  const team = newTeam();
+  await process.append(newEntry(team));
+  const holder = await pools.read.connect();
+  try {
+    await holder.query("BEGIN");
+    await holder.query("SELECT FROM control_plane.audit_log_heads WHERE team_id = $1 FOR UPDATE", [
+      team,
+    ]);
+    const { rows } = await pools.read.query<{ now: number }>("SELECT clock_timestamp() AS now");
+    process.known.tell((rows[0]?.now ?? 0) - appendLimits.recordTimeLagMs);
+    const held = process.append(newEntry(team));
+    // The clock's slack is the lesser at first, then the start of the transaction that waits.
+    const seen: number[] = [];
+    do seen.push(await readWatermark(pools.read));
+    while (seen.at(-1) !== seen.at(-20) || seen.length < 20);
+    await holder.query("ROLLBACK");
+    const [entry] = await held;
+    expect(process.guesses).toEqual([true]);
+    expect(entry?.recordTime).toBeGreaterThanOrEqual(seen.at(-1) as number);
+  } finally {
+    holder.release();
+  }
 });
 
 test.each([

@@ -134,7 +134,8 @@ export type AuditEntry = Message<"audit.v1.AuditEntry"> & {
 
   /**
    * Output only. When the entry was recorded, by the database's clock in whole milliseconds;
-   * never goes back within a team.
+   * never goes back within a team. It may be up to 250 ms earlier than it was recorded, and so
+   * than the call: who asks for what was recorded from a time on allows for that.
    *
    * @generated from field: google.protobuf.Timestamp record_time = 13;
    */
