@@ -39,6 +39,12 @@ function parseTimestamp(text: string): number {
 export const sessionOptions =
   "-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on -c jit=off";
 
+/**
+ * What appending sessions have besides. Their statements are looked up by keys, whatever the values, so one
+ * plan does for all; and a plan made while a table is a page or two would go on reading all of it.
+ */
+const appendingOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off";
+
 /** The sessions of a replica. With an embedded database both pools are one session. */
 export interface Pools {
   /** For reading: each statement on its own. */
@@ -74,8 +80,7 @@ export function openPools(
   };
   const write = new pg.Pool({
     ...common,
-    // Planned while a table is a page or two, a look-up would go on reading all of it as it grows.
-    options: database.singleSession ? sessionOptions : `${sessionOptions} -c enable_seqscan=off`,
+    options: database.singleSession ? sessionOptions : `${sessionOptions} ${appendingOptions}`,
     application_name: appendApplicationName,
     pipeline: true,
     statement_timeout: 10_000,
