@@ -283,6 +283,17 @@ describe("export in the browser", () => {
   it("exports all teams for a platform admin, and says that this proves nothing", async () => {
     await log.record(5);
     const credential = await log.server.jwt({ role: "platform_admin" });
+    // What has just been recorded is not settled among all teams yet.
+    const { audit } = log.server.clients(credential);
+    const settled = async () => {
+      const start = { case: "beginning", value: {} } as const;
+      const found: string[] = [];
+      for await (const { entries } of audit.stream({ allTeams: true, start, stopAtHead: true })) {
+        found.push(...entries.map(({ teamId }) => teamId).filter((id) => id === log.teamId));
+      }
+      return found;
+    };
+    await expect.poll(settled, { timeout: 10_000 }).toHaveLength(5);
     await using opened = await browser.open(log.server.url, { path: "/?team=all", credential });
     const { page } = opened;
     await downloading(page);
