@@ -20,6 +20,8 @@ export interface OpenOptions {
   readonly credential?: string;
   /** What the browser is like: viewport, colour scheme, time zone. A desk's unless given, in UTC. */
   readonly context?: BrowserContextOptions;
+  /** Done to the empty page before it is opened. */
+  readonly prepare?: (page: Page) => Promise<unknown>;
   /** Complaints that the test is about. */
   readonly tolerates?: readonly RegExp[];
 }
@@ -38,7 +40,7 @@ export interface Watched extends AsyncDisposable {
 export async function startBrowser(): Promise<TestBrowser> {
   const browser = await chromium.launch(await chromiumLaunch());
   return {
-    async open(url, { path = "/", credential, context: given, tolerates = [] } = {}) {
+    async open(url, { path = "/", credential, context: given, prepare, tolerates = [] } = {}) {
       const context = await browser.newContext({
         viewport: { width: 1280, height: 800 },
         timezoneId: "UTC",
@@ -68,6 +70,7 @@ export async function startBrowser(): Promise<TestBrowser> {
           complain(`request to ${to.origin}`);
         }
       });
+      await prepare?.(page);
       const fragment = credential === undefined ? "" : `#token=${encodeURIComponent(credential)}`;
       await page.goto(`${url}${path}${fragment}`);
       return {

@@ -6,7 +6,12 @@ import type { AuditEntry } from "../../../gen/audit/v1/entry_pb.ts";
 import { GetCheckpointResponseSchema } from "../../../gen/audit/v1/proof_service_pb.ts";
 import { formatVerifierKey, parseNote } from "../../../src/log/note.ts";
 import { makeSigningKey, type SigningKey, signNote } from "../../../src/log/signing-key.ts";
-import { expectAccessible, startBrowser, type TestBrowser } from "../../support/browser.ts";
+import {
+  expectAccessible,
+  type OpenOptions,
+  startBrowser,
+  type TestBrowser,
+} from "../../support/browser.ts";
 import { succeeded, useCliLog } from "../../support/cli-log.ts";
 import { backUpLogs, execute } from "../../support/rollback.ts";
 import { newId, startTestServer } from "../../support/server.ts";
@@ -30,7 +35,7 @@ const soon = { timeout: 10_000 };
 /** What a server answers whose log was rewound: the browser's console tells of that. */
 const refusals = /status of (400|500)/;
 
-function open(path: string, options: { tolerates?: RegExp[]; context?: object } = {}) {
+function open(path: string, options: Omit<OpenOptions, "path" | "credential"> = {}) {
   return browser.open(log.server.url, { path, credential, ...options });
 }
 
@@ -323,16 +328,15 @@ test("an alarm is seen in a second tab, and is gone there when it is dismissed i
 
 test("a browser that keeps nothing says so beside what it found", async () => {
   const [entry] = await log.record(3);
-  await using watched = await open("/", { tolerates: [/localStorage is blocked/] });
-  const { page } = watched;
-  await page.addInitScript(() => {
+  const keepNothing = (): void => {
     Storage.prototype.setItem = () => {
       throw new DOMException("no room", "QuotaExceededError");
     };
+  };
+  await using watched = await open("/log", {
+    prepare: (page) => page.addInitScript(keepNothing),
   });
-  await page.evaluate(() => localStorage.clear());
-  await page.goto(`${log.server.url}/log#token=${credential}`);
-  await page.reload();
+  const { page } = watched;
   await page.getByText("This is the first look at it").waitFor();
   await page.getByText("your browser refuses to keep that").waitFor();
   await page.goto(`${log.server.url}/?entry=${entry?.id}#token=${credential}`);
