@@ -335,6 +335,7 @@ test("a browser that keeps nothing says so beside what it found", async () => {
   };
   await using watched = await open("/log", {
     prepare: (page) => page.addInitScript(keepNothing),
+    tolerates: [/localStorage is blocked/],
   });
   const { page } = watched;
   await page.getByText("This is the first look at it").waitFor();
