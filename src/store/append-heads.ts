@@ -5,6 +5,7 @@ import type { Extension, LogEnd } from "../log/extend.ts";
 import { BinaryArrays } from "./binary-arrays.ts";
 import type { Condition } from "./condition.ts";
 import { countsText } from "./counts.ts";
+import type { Queryable } from "./pool.ts";
 
 /** Heads within an append: locked, made and grown. */
 
@@ -19,7 +20,7 @@ export interface HeadRow {
 
 /** Locks the heads of teams, in their order, and reads them. */
 export async function lockHeads(
-  session: pg.ClientBase,
+  db: Queryable,
   teams: readonly TeamId[],
   wait: "" | "SKIP LOCKED",
 ): Promise<HeadRow[]> {
@@ -29,7 +30,7 @@ export async function lockHeads(
     teams.length === 1
       ? ["lock-one", "team_id = $1", teams[0]]
       : ["lock-many", "team_id = ANY($1::uuid[])", teams];
-  const { rows } = await session.query<HeadRow>({
+  const { rows } = await db.query<HeadRow>({
     name: `${name} ${wait}`,
     text: `SELECT team_id, size, last_record_time, frontier, counts FROM control_plane.audit_log_heads
       WHERE ${condition} ORDER BY team_id FOR UPDATE ${wait}`,
@@ -77,12 +78,12 @@ const arrays = new BinaryArrays();
 
 /** Stores the new ends of logs in their heads, which are locked. */
 export function growHeads(
-  session: pg.ClientBase,
+  db: Queryable,
   ends: Extension["ends"],
   { name, sql }: Condition,
 ): Promise<pg.QueryResult> {
   const text = `${growStatement} AND ${sql}`;
-  return session.query({ name: `grow${name}`, text, values: growValues(ends) });
+  return db.query({ name: `grow${name}`, text, values: growValues(ends) });
 }
 
 function growValues(ends: Extension["ends"]): Buffer[] {

@@ -2,7 +2,8 @@ import type pg from "pg";
 import type { EntryId, TeamId } from "../ids.ts";
 import type { Entry, Millis, NewEntry } from "../log/entry.ts";
 import { type Extension, extendLogs } from "../log/extend.ts";
-import { inOneGo, inOrder, writeAndCommit } from "./append-writes.ts";
+import { write } from "./append-writes.ts";
+import { inOneGo } from "./batch.ts";
 import { BinaryArrays } from "./binary-arrays.ts";
 import type { Condition } from "./condition.ts";
 import { countsText } from "./counts.ts";
@@ -11,7 +12,8 @@ import type { Guess, KnownLogs } from "./known-logs.ts";
 /** That {@link lookStatement} found everything as expected, within the transaction. */
 const onlyAsExpected: Condition = {
   name: "-known",
-  sql: "current_setting('annals.as_expected') = 'yes'",
+  // The writes are planned before it is set for the first time.
+  sql: "current_setting('annals.as_expected', true) = 'yes'",
 };
 
 /**
@@ -54,8 +56,6 @@ export interface AppendedToKnown {
   readonly extension: Extension;
   /** If not, nothing was written. */
   readonly asExpected: boolean;
-  /** What COMMIT was answered with. */
-  readonly commit: string;
 }
 
 /**
@@ -73,22 +73,17 @@ export async function appendToKnown(
   const { logs, now } = guess;
   const values = lookValues(teams, guess, entries);
   const extension = extendLogs(entries, logs, noneRecorded, now);
-  const [, asExpected, answers] = await inOneGo(session, () =>
-    inOrder([
-      session.query("BEGIN ISOLATION LEVEL READ COMMITTED"),
-      session
-        .query<Found>({ name: "look", text: lookStatement, values })
-        // At once: the answer to COMMIT comes when the disk has it.
-        .then(({ rows: [found] }) => {
-          if (found === undefined) throw new Error("the database did not say what it found");
-          known.tell(found.now);
-          return found.as_expected === "yes";
-        }),
-      writeAndCommit(session, extension, onlyAsExpected),
-    ]),
-  );
+  const [{ rows }] = await inOneGo(session, (db, arrived) => [
+    db.query<Found>({ name: "look", text: lookStatement, values }),
+    ...write(arrived, extension, onlyAsExpected),
+  ]);
+  const [found] = rows;
+  if (found === undefined) throw new Error("the database did not say what it found");
+  const asExpected = found.as_expected === "yes";
+  if (asExpected) known.tellLate(found.now);
+  else known.tell(found.now);
   known.judge(asExpected);
-  return { extension, asExpected, commit: answers.at(-1)?.command ?? "nothing" };
+  return { extension, asExpected };
 }
 
 const noneRecorded: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>> = new Map();

@@ -5,8 +5,10 @@ import type { Entry, Millis, NewEntry } from "../log/entry.ts";
 import { type Extension, extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
 import { createHeads, findMissing, lockHeads } from "./append-heads.ts";
 import { appendToKnown } from "./append-to-known.ts";
-import { inOneGo, inOrder, writeAndCommit } from "./append-writes.ts";
+import { write } from "./append-writes.ts";
+import { inOneGo } from "./batch.ts";
 import type { KnownLogs } from "./known-logs.ts";
+import type { Queryable } from "./pool.ts";
 import { type EntryRow, entryColumns, entryFromRow } from "./rows.ts";
 
 /** What became of the entries given to {@link append}, once COMMIT has been said. */
@@ -67,10 +69,8 @@ export async function append(
   const session = await pool.connect();
   let failure: Error | undefined;
   try {
-    const { result, ends, commit } =
+    const { result, ends } =
       (await guess(session, entries, options)) ?? (await transact(session, entries, options));
-    // After a failed statement COMMIT itself succeeds, with the tag of the rollback it was.
-    if (commit !== "COMMIT") throw new Error(`COMMIT was answered with ${commit}`);
     options.known?.left(ends);
     return result;
   } catch (error) {
@@ -82,11 +82,10 @@ export async function append(
   }
 }
 
-/** What a transaction did, where it left the logs, and what COMMIT was answered with. */
+/** What a transaction did, and where it left the logs. */
 interface Transacted {
   readonly result: Appended;
   readonly ends: Extension["ends"];
-  readonly commit: string;
 }
 
 /** Appends in one go to logs whose ends are known; undefined if they are not, or not so. */
@@ -106,7 +105,7 @@ async function guess(
   if (!done.asExpected) return undefined;
   const { appended, ends } = done.extension;
   const result = { entries: byTeamAndId(appended), appended, busy: nobody, refused: none };
-  return { result, ends, commit: done.commit };
+  return { result, ends };
 }
 
 /** The teams of entries, in the order in which their heads are locked. */
@@ -122,16 +121,19 @@ async function transact(
   const teams = teamsOf(entries);
   const patient = teams.filter((team) => !skipIfBusy.has(team));
   const impatient = teams.filter((team) => skipIfBusy.has(team));
-  const read = () => lockAndRead(session, patient, impatient, entries);
+  const read = (db: Queryable) => lockAndRead(db, patient, impatient, entries);
 
-  const [, first] = await inOneGo(session, () =>
-    inOrder([session.query("BEGIN ISOLATION LEVEL READ COMMITTED"), read()]),
-  );
+  const [, first] = await inOneGo(session, (db) => [
+    db.query({ name: "begin", text: "BEGIN" }),
+    read(db),
+  ]);
   const missing = await findMissing(session, patient, impatient, first.heads);
   // Making a head may wait for another transaction that makes it too and records in it, so
   // everything is read again with all heads locked.
-  const { heads, now, recorded } =
-    missing.length === 0 ? first : await createHeads(session, missing).then(read);
+  const [{ heads, now, recorded }] =
+    missing.length === 0
+      ? [first]
+      : await createHeads(session, missing).then(() => inOneGo(session, (db) => [read(db)]));
   known?.tell(now);
   known?.found(heads);
   const { logs, refused } =
@@ -144,7 +146,10 @@ async function transact(
 
   const extension = extendLogs(entries, logs, byTeamAndId(recorded), now);
   const { appended, ends } = extension;
-  const answers = await inOneGo(session, () => writeAndCommit(session, extension));
+  await inOneGo(session, (db) => [
+    ...write(db, extension),
+    db.query({ name: "commit", text: "COMMIT" }),
+  ]);
   return {
     result: {
       entries: byTeamAndId([...recorded, ...appended]),
@@ -153,7 +158,6 @@ async function transact(
       refused,
     },
     ends,
-    commit: answers.at(-1)?.command ?? "nothing",
   };
 }
 
@@ -186,16 +190,16 @@ interface Locked {
  * statement takes its snapshot when it runs, that is with the heads locked.
  */
 async function lockAndRead(
-  session: pg.ClientBase,
+  db: Queryable,
   patient: readonly TeamId[],
   impatient: readonly TeamId[],
   entries: readonly NewEntry[],
 ): Promise<Locked> {
-  const [held, skipped, clock, recorded] = await inOrder([
-    lockHeads(session, patient, ""),
-    lockHeads(session, impatient, "SKIP LOCKED"),
-    session.query<{ now: Millis }>({ name: "clock", text: "SELECT clock_timestamp() AS now" }),
-    findRecorded(session, entries),
+  const [held, skipped, clock, recorded] = await Promise.all([
+    lockHeads(db, patient, ""),
+    lockHeads(db, impatient, "SKIP LOCKED"),
+    db.query<{ now: Millis }>({ name: "clock", text: "SELECT clock_timestamp() AS now" }),
+    findRecorded(db, entries),
   ]);
   const now = clock.rows[0]?.now;
   if (now === undefined) throw new Error("the database did not tell the time");
@@ -216,10 +220,7 @@ async function lockAndRead(
  * Entries already in the logs under the given ids: a probe of the unique index for each id. Left
  * to choose, the planner reads a whole log while the table has no statistics yet.
  */
-async function findRecorded(
-  session: pg.ClientBase,
-  entries: readonly NewEntry[],
-): Promise<Entry[]> {
+async function findRecorded(db: Queryable, entries: readonly NewEntry[]): Promise<Entry[]> {
   const [first] = entries;
   const oneTeam = entries.every(({ teamId }) => teamId === first?.teamId);
   // As text: UUIDs need none of the quoting that the driver would look for.
@@ -227,7 +228,7 @@ async function findRecorded(
   const [wanted, team] = oneTeam
     ? ["unnest($2::uuid[]) AS wanted (id)", "$1"]
     : ["unnest($1::uuid[], $2::uuid[]) AS wanted (team_id, id)", "wanted.team_id"];
-  const { rows } = await session.query<EntryRow>({
+  const { rows } = await db.query<EntryRow>({
     name: oneTeam ? "recorded-one" : "recorded-many",
     text: `SELECT recorded.* FROM ${wanted}, LATERAL (
         SELECT ${entryColumns} FROM control_plane.audit_logs

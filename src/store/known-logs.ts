@@ -27,6 +27,9 @@ export interface Guess {
 /** The limits of {@link KnownLogs}; by default those of `limits.ts`. */
 export type AppendLimits = Record<keyof typeof appendLimits, number>;
 
+/** By how much the database's clock may be slower than this process's, as a share. */
+const clockDrift = 1 / 1_000;
+
 /** At most 63 appends in a row do without a guess. */
 const mostWrong = 6;
 
@@ -71,12 +74,23 @@ export class KnownLogs {
         counts: [...known.counts],
       });
     }
-    return { logs, now: clock.now + Math.floor(ageMs), recordTimeLagMs };
+    return { logs, now: Math.floor(clock.now + ageMs), recordTimeLagMs };
   }
 
   /** The database has just told its time. */
   tell(now: Millis): void {
     this.#clock = { now, at: performance.now() };
+  }
+
+  /**
+   * The database told its time some while ago, and what was reckoned before was right: the later of the two
+   * is nearer. The answer to an append in one go comes when the disk has it.
+   */
+  tellLate(now: Millis): void {
+    const at = performance.now();
+    const before = this.#clock ?? { now, at };
+    const reckoned = before.now + (at - before.at) * (1 - clockDrift);
+    this.#clock = { now: Math.max(now, reckoned), at };
   }
 
   /** Logs whose heads were just locked end so: whether they are as they were left. */

@@ -37,7 +37,7 @@ function parseTimestamp(text: string): number {
  * takes longer than any here runs, and those of a filter are planned each time.
  */
 export const sessionOptions =
-  "-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on -c jit=off";
+  "-c timezone=UTC -c datestyle=ISO -c synchronous_commit=on -c jit=off -c default_transaction_isolation=read\\ committed";
 
 /**
  * What appending sessions have besides. Their statements are looked up by keys, whatever the values, so one
@@ -82,13 +82,12 @@ export function openPools(
     ...common,
     options: database.singleSession ? sessionOptions : `${sessionOptions} ${appendingOptions}`,
     application_name: appendApplicationName,
-    pipeline: true,
     statement_timeout: 10_000,
     lock_timeout: 1_000,
     idle_in_transaction_session_timeout: 10_000,
     max: database.singleSession ? 1 : writers,
     idleTimeoutMillis: 0,
-  } as pg.PoolConfig);
+  });
   write.on("error", onError).on("connect", survive);
   if (database.singleSession) return { read: write, write, close: () => write.end() };
   const read = new pg.Pool({

@@ -1,11 +1,10 @@
 import { expect, test } from "vitest";
+import { endsAppend } from "../support/append-bytes.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { newId } from "../support/server.ts";
 import { startServerProcess } from "../support/server-process.ts";
 import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { readStoredLog } from "./stored-log.ts";
-
-const saysCommit = Buffer.from("COMMIT\0");
 
 test("a replica frozen while it holds a head's lock is cut off, and when it thaws doubles nothing", async () => {
   await using database = await createDatabase();
@@ -20,7 +19,7 @@ test("a replica frozen while it holds a head's lock is cut off, and when it thaw
 
   const stopped = Promise.withResolvers<void>();
   proxy.fromClient = (bytes) => {
-    if (!bytes.includes(saysCommit)) return "pass";
+    if (!endsAppend(bytes)) return "pass";
     frozen.signal("SIGSTOP");
     stopped.resolve();
     return "hold";

@@ -23,8 +23,7 @@ async function holdAppend(url: string, teamId: string): Promise<HeldAppend> {
     application_name: "annals-append",
     types: columnTypes,
     options: sessionOptions,
-    pipeline: true,
-  } as pg.PoolConfig);
+  });
   const held = Promise.withResolvers<number>();
   const released = Promise.withResolvers<void>();
   const entry = newEntry(parseTeamId(teamId) as TeamId, "held");

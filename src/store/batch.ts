@@ -1,0 +1,140 @@
+import pg from "pg";
+import { columnTypes, type Queryable } from "./pool.ts";
+
+/**
+ * Sends the statements that `ask` asks for in one write, with a single Sync behind them, and waits for all.
+ * Outside of a transaction they are one. If one fails, those after it are not run, this throws its error,
+ * and the session is good for nothing but to be closed. Each must have a name.
+ *
+ * Those asked of `arrived` run in their place, but have arrived before the first one runs: a lock that it
+ * takes is then not held while the rest is on its way, should this process freeze. They must be writes, which
+ * look at the database when they run; what a query sees is settled when it arrives.
+ *
+ * The driver puts a Sync behind every statement, pipelined ones too. At each PostgreSQL writes what it has
+ * to answer and is woken for the next statement, and this process is woken for each answer: of a small
+ * transaction that is most of the cost.
+ */
+export async function inOneGo<T extends readonly Promise<unknown>[]>(
+  session: pg.ClientBase,
+  ask: (db: Queryable, arrived: Queryable) => readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  const batch = new Batch();
+  const answers = Promise.all(ask(batch.inTurn, batch.arrived));
+  session.query(batch);
+  return answers;
+}
+
+/** What the driver's own query does with messages; its types do not have it. */
+interface Statement extends pg.Query {
+  readonly name: string;
+  readonly text: string;
+  readonly portal: string;
+  submit: (connection: pg.Connection) => Error | null;
+  handleRowDescription(message: unknown): void;
+  handleDataRow(message: unknown): void;
+  handleCommandComplete(message: unknown, connection: pg.Connection): void;
+  handleReadyForQuery(connection: pg.Connection): void;
+  handleError(error: Error, connection: pg.Connection): void;
+}
+
+/** What the driver keeps of a session: which statements PostgreSQL knows. */
+interface Session extends pg.Connection {
+  readonly parsedStatements: Record<string, string>;
+}
+
+/** To the driver, one query: its messages go on to the statement that is being answered. */
+class Batch implements pg.Submittable {
+  readonly inTurn: Queryable = { query: (config) => this.#query(config, "") };
+  readonly arrived: Queryable = {
+    query: (config) => this.#query(config, `arrived-${this.#statements.length}`),
+  };
+  readonly #statements: Statement[] = [];
+  #answered = 0;
+  #failure: Error | undefined;
+  /** The driver's, which counts the time until it is called. */
+  callback?: (error?: Error) => void;
+
+  #query<Row extends pg.QueryResultRow>(
+    config: pg.QueryConfig,
+    portal: string,
+  ): Promise<pg.QueryResult<Row>> {
+    const { promise, resolve, reject } = Promise.withResolvers<pg.QueryResult<Row>>();
+    const all = { ...config, types: columnTypes, portal };
+    const statement = new pg.Query<Row>(all, (error, result) => {
+      this.#failure ??= error;
+      if (error) reject(error);
+      else resolve(result);
+    });
+    this.#statements.push(statement as Statement);
+    return promise;
+  }
+
+  /** Sends all, or nothing if one cannot be sent, and returns why. */
+  submit(connection: pg.Connection): Error | null {
+    const arriving: Uint8Array[] = [];
+    const running: Uint8Array[] = [];
+    let messages = arriving;
+    const { writable } = connection.stream;
+    const write = (message: Uint8Array) => messages.push(message);
+    const collector: pg.Connection = Object.create(connection, {
+      stream: { value: { writable, write, cork() {}, uncork() {} } },
+      sync: { value() {} },
+    });
+    collector.parse = (...given) => {
+      messages = arriving;
+      connection.parse.apply(collector, given);
+    };
+    collector.bind = (...given) => {
+      messages = given[0]?.portal === "" ? running : arriving;
+      connection.bind.apply(collector, given);
+    };
+    collector.describe = (...given) => {
+      messages = running;
+      connection.describe.apply(collector, given);
+    };
+    for (const statement of this.#statements) {
+      // Of values that cannot be sent the statement hears by itself.
+      const error = statement.submit(collector) ?? this.#failure;
+      if (error) return error;
+    }
+    connection.stream.cork();
+    for (const message of arriving) connection.stream.write(message);
+    for (const message of running) connection.stream.write(message);
+    connection.sync();
+    connection.stream.uncork();
+    return null;
+  }
+
+  handleRowDescription(message: unknown): void {
+    this.#statement.handleRowDescription(message);
+  }
+
+  handleDataRow(message: unknown): void {
+    this.#statement.handleDataRow(message);
+  }
+
+  handleCommandComplete(message: unknown, connection: pg.Connection): void {
+    this.#statement.handleCommandComplete(message, connection);
+    this.#answered += 1;
+  }
+
+  handleReadyForQuery(connection: pg.Connection): void {
+    const { parsedStatements } = connection as Session;
+    for (const statement of this.#statements) {
+      parsedStatements[statement.name] = statement.text;
+      statement.handleReadyForQuery(connection);
+    }
+    this.callback?.();
+  }
+
+  handleError(error: Error, connection: pg.Connection): void {
+    for (const statement of this.#statements) statement.handleError(error, connection);
+    this.callback?.(error);
+  }
+
+  get #statement(): Statement {
+    const statement = this.#statements[this.#answered];
+    if (statement === undefined) throw new Error("more answers came than statements were sent");
+    return statement;
+  }
+}
