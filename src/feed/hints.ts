@@ -65,8 +65,9 @@ export class Hints {
   /** Stops both ways. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
     clearTimeout(this.#reconnect);
+    clearTimeout(this.#timer);
+    if (this.#timer !== undefined) this.#send();
     await this.#sending;
     await this.#listener?.end();
   }

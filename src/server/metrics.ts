@@ -51,7 +51,7 @@ export function createMetrics() {
     }),
     appendSeconds: new Histogram({
       name: "annals_append_duration_seconds",
-      help: "Append transactions, from BEGIN to the database's answer to COMMIT.",
+      help: "Append transactions, from their first statement to the database's word that they are committed.",
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     }),

@@ -64,7 +64,7 @@ export interface AppendedToKnown {
  * is written. The teams are given in their order.
  */
 export async function appendToKnown(
-  session: pg.ClientBase,
+  session: pg.PoolClient,
   teams: readonly TeamId[],
   entries: readonly NewEntry[],
   guess: Guess,
@@ -79,6 +79,8 @@ export async function appendToKnown(
   ]);
   const [found] = rows;
   if (found === undefined) throw new Error("the database did not say what it found");
+  const status = session.getTransactionStatus();
+  if (status !== "I") throw new Error(`the session is in a transaction still (${status})`);
   const asExpected = found.as_expected === "yes";
   if (asExpected) known.tellLate(found.now);
   else known.tell(found.now);

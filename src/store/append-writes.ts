@@ -1,3 +1,4 @@
+import type pg from "pg";
 import type { Extension } from "../log/extend.ts";
 import { growHeads } from "./append-heads.ts";
 import { always } from "./condition.ts";
@@ -11,7 +12,7 @@ export function write(
   db: Queryable,
   { appended, tiles, countedTo, ends }: Extension,
   condition = always,
-): Promise<unknown>[] {
+): Promise<pg.QueryResult>[] {
   if (appended.length === 0) return [];
   const { name, sql } = condition;
   return [

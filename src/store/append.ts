@@ -11,7 +11,7 @@ import type { KnownLogs } from "./known-logs.ts";
 import type { Queryable } from "./pool.ts";
 import { type EntryRow, entryColumns, entryFromRow } from "./rows.ts";
 
-/** What became of the entries given to {@link append}, once COMMIT has been said. */
+/** What became of the entries given to {@link append}, once PostgreSQL has said that it is committed. */
 export interface Appended {
   /** By team and then id: the entry in the log under the id, appended now or found there. */
   readonly entries: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>>;
@@ -55,7 +55,7 @@ export interface AppendOptions {
  * twice in a team. Entries already in the log under their id are found, not appended; whether
  * their content is the same is the caller's to judge.
  *
- * When it resolves, PostgreSQL has said COMMIT. When it rejects with an SQLSTATE the transaction
+ * When it resolves, PostgreSQL has said that it is committed. When it rejects with an SQLSTATE the transaction
  * was rolled back; when with a broken connection, it may have been committed: call again with
  * the same ids. SQLSTATE 55P03: a head is held by another transaction.
  *
@@ -146,10 +146,13 @@ async function transact(
 
   const extension = extendLogs(entries, logs, byTeamAndId(recorded), now);
   const { appended, ends } = extension;
-  await inOneGo(session, (db) => [
+  const answers = await inOneGo(session, (db) => [
     ...write(db, extension),
     db.query({ name: "commit", text: "COMMIT" }),
   ]);
+  // Should a statement have failed that went along, COMMIT itself succeeds, with the tag of the rollback it was.
+  const { command } = answers.at(-1) ?? { command: "nothing" };
+  if (command !== "COMMIT") throw new Error(`COMMIT was answered with ${command}`);
   return {
     result: {
       entries: byTeamAndId([...recorded, ...appended]),

@@ -8,7 +8,8 @@ import { columnTypes, type Queryable } from "./pool.ts";
  *
  * Those asked of `arrived` run in their place, but have arrived before the first one runs: a lock that it
  * takes is then not held while the rest is on its way, should this process freeze. They must be writes, which
- * look at the database when they run; what a query sees is settled when it arrives.
+ * look at the database when they run; what a query sees is settled when it arrives. A transaction takes one
+ * batch of them, whose portals it keeps.
  *
  * The driver puts a Sync behind every statement, pipelined ones too. At each PostgreSQL writes what it has
  * to answer and is woken for the next statement, and this process is woken for each answer: of a small
@@ -20,26 +21,20 @@ export async function inOneGo<T extends readonly Promise<unknown>[]>(
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   const batch = new Batch();
   const answers = Promise.all(ask(batch.inTurn, batch.arrived));
+  // Should the driver throw, nobody will wait for them.
+  answers.catch(() => {});
   session.query(batch);
   return answers;
 }
 
 /** What the driver's own query does with messages; its types do not have it. */
 interface Statement extends pg.Query {
-  readonly name: string;
-  readonly text: string;
-  readonly portal: string;
   submit: (connection: pg.Connection) => Error | null;
   handleRowDescription(message: unknown): void;
   handleDataRow(message: unknown): void;
   handleCommandComplete(message: unknown, connection: pg.Connection): void;
   handleReadyForQuery(connection: pg.Connection): void;
   handleError(error: Error, connection: pg.Connection): void;
-}
-
-/** What the driver keeps of a session: which statements PostgreSQL knows. */
-interface Session extends pg.Connection {
-  readonly parsedStatements: Record<string, string>;
 }
 
 /** To the driver, one query: its messages go on to the statement that is being answered. */
@@ -119,11 +114,7 @@ class Batch implements pg.Submittable {
   }
 
   handleReadyForQuery(connection: pg.Connection): void {
-    const { parsedStatements } = connection as Session;
-    for (const statement of this.#statements) {
-      parsedStatements[statement.name] = statement.text;
-      statement.handleReadyForQuery(connection);
-    }
+    for (const statement of this.#statements) statement.handleReadyForQuery(connection);
     this.callback?.();
   }
 

@@ -18,7 +18,7 @@ interface Known {
 /** Where logs end and what time it is, unless others have appended or the clock was set. */
 export interface Guess {
   readonly logs: ReadonlyMap<TeamId, LogEnd>;
-  /** The database's clock, not later than it is. */
+  /** The database's clock as reckoned; a little later than it is if that has slowed down or was set back. */
   readonly now: Millis;
   /** By how much it may be earlier when the heads are locked, in milliseconds. */
   readonly recordTimeLagMs: number;

@@ -45,6 +45,19 @@ export const sessionOptions =
  */
 const appendingOptions = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off";
 
+/**
+ * How long an append's transaction may take, from PostgreSQL 17 on. Nothing else ends one whose client has
+ * frozen between the statements of one Sync.
+ */
+const transactionTimeout = "15s";
+
+async function limitTransactions(session: pg.ClientBase): Promise<void> {
+  await session.query(
+    "SELECT set_config(name, $1, false) FROM pg_settings WHERE name = 'transaction_timeout'",
+    [transactionTimeout],
+  );
+}
+
 /** The sessions of a replica. With an embedded database both pools are one session. */
 export interface Pools {
   /** For reading: each statement on its own. */
@@ -59,11 +72,11 @@ export const appendApplicationName = "annals-append";
 
 /**
  * Opens the pools; sessions are made when first needed. Waiting 5 s for a session is an error,
- * and so is a statement that the server has not answered in 35 s. `onError` hears of idle
+ * and so is a statement, or those of one Sync, not answered in 35 s. `onError` hears of idle
  * sessions that break; the pool replaces them by itself.
  *
- * An append's session gives a lock 1 s, a statement 10 s, and a silent client 10 s within a
- * transaction, so that a frozen replica cannot keep a head locked.
+ * An append's session gives a lock 1 s, a statement 10 s, a silent client 10 s within a transaction, and
+ * all of that 15 s, so that a frozen replica cannot keep a head locked.
  */
 export function openPools(
   database: Database,
@@ -87,6 +100,7 @@ export function openPools(
     idle_in_transaction_session_timeout: 10_000,
     max: database.singleSession ? 1 : writers,
     idleTimeoutMillis: 0,
+    ...(database.singleSession ? {} : { onConnect: limitTransactions }),
   });
   write.on("error", onError).on("connect", survive);
   if (database.singleSession) return { read: write, write, close: () => write.end() };

@@ -11,11 +11,12 @@ import { createDatabase } from "../support/postgres.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 
 const cleanup = new AsyncDisposableStack();
+let url: string;
 let pools: Pools;
 let proxy: TcpProxy;
 let proxied: Pools;
 beforeAll(async () => {
-  const { url } = cleanup.use(await createDatabase());
+  url = cleanup.use(await createDatabase()).url;
   const open = (connectionString: string) => {
     const opened = openPools(
       { connection: { connectionString }, singleSession: false },
@@ -109,9 +110,16 @@ test("what fails at the end of all fails all", async () => {
 test("values that cannot be sent keep all from being sent", async () => {
   const endless: Record<string, unknown> = {};
   endless.self = endless;
-  const failing = withSession(pools.write, (session) =>
-    inOneGo(session, (db) => [insert(db, 1), insert(db, endless), insert(db, 2)]),
-  );
+  const failing = withSession(pools.write, async (session) => {
+    const ready = countReady(session);
+    try {
+      return await inOneGo(session, (db) => [insert(db, 1), insert(db, endless), insert(db, 2)]);
+    } finally {
+      // It would answer this one after the others.
+      await session.query("SELECT 1");
+      expect(ready()).toBe(1);
+    }
+  });
   await expect(failing).rejects.toThrow(/circular/);
   expect(await numbers()).toEqual([]);
 });
@@ -152,10 +160,14 @@ test("sessions read what is committed, whatever the database's default", async (
     );
   await setDefault("serializable");
   try {
-    await withSession(proxied.write, async (session) => {
-      const shown = await session.query("SHOW transaction_isolation");
-      expect(shown.rows).toEqual([{ transaction_isolation: "read committed" }]);
-    });
+    const session = openPools(
+      { connection: { connectionString: url }, singleSession: false },
+      1,
+      () => {},
+    );
+    const shown = await session.write.query("SHOW transaction_isolation");
+    await session.close();
+    expect(shown.rows).toEqual([{ transaction_isolation: "read committed" }]);
   } finally {
     await setDefault("read committed");
   }

@@ -138,28 +138,6 @@ test("a damaged database is an error, and leaves the directory free", async () =
   await open(dataDir);
 });
 
-test("pipelined transactions with named statements end as PostgreSQL's do", async () => {
-  const client = await connect(shared, { pipeline: true } as pg.ClientConfig);
-  await client.query("CREATE TABLE t (n integer PRIMARY KEY)");
-  const insert = (n: number): Promise<pg.QueryResult> =>
-    client.query({ name: "insert", text: "INSERT INTO t VALUES ($1)", values: [n] });
-  const outcome = async (results: Promise<pg.QueryResult>[]): Promise<string[]> =>
-    (await Promise.allSettled(results)).map((result) =>
-      result.status === "fulfilled"
-        ? result.value.command
-        : (result.reason as { code: string }).code,
-    );
-
-  expect(
-    await outcome([client.query("BEGIN"), insert(1), insert(1), insert(2), client.query("COMMIT")]),
-  ).toEqual(["BEGIN", "INSERT", "23505", "25P02", "ROLLBACK"]);
-  expect(
-    await outcome([client.query("BEGIN"), insert(1), insert(2), client.query("COMMIT")]),
-  ).toEqual(["BEGIN", "INSERT", "INSERT", "COMMIT"]);
-  expect(await count(client, "t")).toBe(2);
-  await client.end();
-});
-
 test("large parameters and large answers pass", async () => {
   const client = await connect(shared);
   const text = "é".repeat(2_000_000);

@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import net, { type AddressInfo, type Socket } from "node:net";
 
-/** What becomes of bytes on their way: handed on, lost with the connection, or held for ever. */
-export type Fate = "pass" | "cut" | "hold";
+/**
+ * What becomes of bytes on their way: handed on, lost with the connection, or held for ever, all of them or
+ * those behind so many.
+ */
+export type Fate = "pass" | "cut" | "hold" | { readonly holdAfter: number };
 
 /** A proxy between a server and its PostgreSQL, to break the connection at the right byte. */
 export interface TcpProxy extends AsyncDisposable {
@@ -37,9 +40,12 @@ export async function startTcpProxy(databaseUrl: string): Promise<TcpProxy> {
       from.on("error", end).on("close", end);
       from.on("data", (bytes: Buffer) => {
         const fate = pair.held ? "hold" : judge(bytes);
-        if (fate === "cut") end();
-        else if (fate === "hold") pair.held = true;
-        else to.write(bytes);
+        if (fate === "pass") to.write(bytes);
+        else if (fate === "cut") end();
+        else {
+          pair.held = true;
+          if (fate !== "hold") to.write(bytes.subarray(0, fate.holdAfter));
+        }
       });
     };
     forward(client, server, (bytes) => self.fromClient(bytes));

@@ -167,7 +167,7 @@ test("a log that was rewound is shouted about on every page, with both checkpoin
   await log.record(3);
   const backup = await backUpLogs(log.database);
   await log.record(4);
-  const context = { colorScheme: "dark" };
+  const context = { colorScheme: "dark" } as const;
   await using watched = await open("/log", { tolerates: [refusals], context });
   const { page } = watched;
   await page.getByText("This is the first look at it").waitFor();
@@ -407,7 +407,7 @@ test("a server that signs nothing says so calmly", async () => {
 
 test("on a phone, in the dark, the proof fits the screen", async () => {
   const [entry] = await log.record(300);
-  const context = { viewport: { width: 360, height: 740 }, colorScheme: "dark" };
+  const context = { viewport: { width: 360, height: 740 }, colorScheme: "dark" } as const;
   await using watched = await open(`/?entry=${entry?.id}`, { context });
   const { page } = watched;
   await verify(page);
