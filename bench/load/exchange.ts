@@ -20,7 +20,7 @@ export interface StreamListener {
 
 /** A call on a connection. */
 export interface Exchange {
-  readonly id: number;
+  id: number;
   readonly procedure: Procedure;
   readonly done: Done | undefined;
   readonly listener: StreamListener | undefined;

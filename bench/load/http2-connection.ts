@@ -49,6 +49,9 @@ export class Http2Connection {
   readonly #options: Required<ConnectionOptions>;
   readonly #headers = new HeaderEncoder();
   readonly #exchanges = new Map<number, Exchange>();
+  /** In their order, until the server takes as many streams. */
+  readonly #waiting = new Set<Exchange>();
+  #mostStreams = Number.POSITIVE_INFINITY;
   readonly #frames: FrameWriter;
   readonly #sender: RequestSender;
   readonly #reader = new FrameReader((type, flag, stream, payload) =>
@@ -114,9 +117,10 @@ export class Http2Connection {
         exchange.stalled = true;
       },
       cancel: () => {
-        if (!this.#exchanges.delete(exchange.id)) return;
+        if (this.#waiting.delete(exchange) || !this.#exchanges.delete(exchange.id)) return;
         this.#sender.forget(exchange);
         this.#frames.number(frameTypes.resetStream, exchange.id, 0x8);
+        this.#beginWaiting();
       },
     };
   }
@@ -136,10 +140,8 @@ export class Http2Connection {
     done: Done | undefined,
     listener: StreamListener | undefined,
   ): Exchange {
-    const id = this.#nextStream;
-    this.#nextStream += 2;
     const exchange: Exchange = {
-      id,
+      id: 0,
       procedure: target,
       done,
       listener,
@@ -150,7 +152,7 @@ export class Http2Connection {
       stalled: false,
       kept: undefined,
       prefix: -1,
-      sendWindow: this.#sender.initialWindow,
+      sendWindow: 0,
       unsent: body,
       sent: 0,
     };
@@ -159,15 +161,24 @@ export class Http2Connection {
       queueMicrotask(() => finish(exchange, message));
       return exchange;
     }
-    this.#exchanges.set(id, exchange);
-    this.#frames.frame(
-      frameTypes.headers,
-      flags.endHeaders,
-      id,
-      this.#headers.encode(target.headers),
-    );
-    this.#sender.send(exchange);
+    this.#waiting.add(exchange);
+    this.#beginWaiting();
     return exchange;
+  }
+
+  /** Begins what waits, as far as the server takes it. */
+  #beginWaiting(): void {
+    for (const exchange of this.#waiting) {
+      if (this.#exchanges.size >= this.#mostStreams) return;
+      this.#waiting.delete(exchange);
+      exchange.id = this.#nextStream;
+      this.#nextStream += 2;
+      exchange.sendWindow = this.#sender.initialWindow;
+      this.#exchanges.set(exchange.id, exchange);
+      const headers = this.#headers.encode(exchange.procedure.headers);
+      this.#frames.frame(frameTypes.headers, flags.endHeaders, exchange.id, headers);
+      this.#sender.send(exchange);
+    }
   }
 
   #read(chunk: Buffer): void {
@@ -235,6 +246,8 @@ export class Http2Connection {
     const maxFrameBytes = said.get(settings.maxFrameSize);
     const initialWindow = said.get(settings.initialWindowSize);
     this.#sender.configure({ maxFrameBytes, initialWindow }, this.#exchanges.values());
+    this.#mostStreams = said.get(settings.maxConcurrentStreams) ?? this.#mostStreams;
+    this.#beginWaiting();
   }
 
   #answerHeaders(stream: number, block: Buffer, endStream: boolean): void {
@@ -279,11 +292,15 @@ export class Http2Connection {
     this.#exchanges.delete(exchange.id);
     this.#sender.forget(exchange);
     finish(exchange, problem ?? problemOf(exchange));
+    this.#beginWaiting();
   }
 
   #fail(error: Error): void {
     this.#failure ??= error;
     if (this.#closing && this.#exchanges.size === 0) return;
+    const unsent = [...this.#waiting];
+    this.#waiting.clear();
+    for (const exchange of unsent) finish(exchange, error.message);
     for (const exchange of [...this.#exchanges.values()]) this.#end(exchange, error.message);
   }
 }

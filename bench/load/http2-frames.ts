@@ -16,6 +16,7 @@ export const flags = { ack: 0x1, endStream: 0x1, endHeaders: 0x4, padded: 0x8, p
 export const settings = {
   headerTableSize: 0x1,
   enablePush: 0x2,
+  maxConcurrentStreams: 0x3,
   initialWindowSize: 0x4,
   maxFrameSize: 0x5,
 } as const;

@@ -11,16 +11,28 @@ export interface Draining {
   readonly writableFinished: boolean;
 }
 
+/** Something watched, in a list of all that is. */
+interface Watched {
+  readonly writable: Draining;
+  /** What to do with it. */
+  readonly cutOff: (writable: Draining) => void;
+  /** At how many checks in a row it was found waiting for its client. */
+  checks: number;
+  before: Watched | undefined;
+  after: Watched | undefined;
+}
+
 /**
  * Cuts off what waits to be taken by its client and is not, for `stallMs` and at most a quarter
  * longer. One timer serves all that is watched, and runs only while there is anything.
+ *
+ * Every answer passes through here, so it is a list whose parts forget each other: a Map of V8 that lives
+ * long keeps whatever passed through it until it is collected as a whole.
  */
 export class DrainGuard {
   readonly #intervalMs: number;
-  /** What to do with each. */
-  readonly #watched = new Map<Draining, (writable: Draining) => void>();
-  /** At how many checks in a row it was found waiting for its client, if at any. */
-  readonly #waiting = new Map<Draining, number>();
+  readonly #watched = new WeakMap<Draining, Watched>();
+  #first: Watched | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { stallMs: number }) {
@@ -29,28 +41,47 @@ export class DrainGuard {
 
   /** Watches until {@link release}. */
   watch<T extends Draining>(writable: T, cutOff: (writable: T) => void): void {
-    this.#watched.set(writable, cutOff as (writable: Draining) => void);
+    this.release(writable);
+    const watched: Watched = {
+      writable,
+      cutOff: cutOff as (writable: Draining) => void,
+      checks: 0,
+      before: undefined,
+      after: this.#first,
+    };
+    if (this.#first !== undefined) this.#first.before = watched;
+    this.#first = watched;
+    this.#watched.set(writable, watched);
     this.#timer ??= setInterval(() => this.#check(), this.#intervalMs).unref();
   }
 
   /** The client has taken something. */
   progress(writable: Draining): void {
-    this.#waiting.delete(writable);
+    const watched = this.#watched.get(writable);
+    if (watched !== undefined) watched.checks = 0;
   }
 
   release(writable: Draining): void {
+    const watched = this.#watched.get(writable);
+    if (watched === undefined) return;
     this.#watched.delete(writable);
-    this.#waiting.delete(writable);
+    const { before, after } = watched;
+    if (after !== undefined) after.before = before;
+    if (before !== undefined) before.after = after;
+    else this.#first = after;
+    watched.before = undefined;
+    watched.after = undefined;
   }
 
   #check(): void {
-    for (const [writable, cutOff] of this.#watched) {
-      const checks = this.#waiting.get(writable) ?? 0;
-      if (!isWaiting(writable)) this.#waiting.delete(writable);
-      else if (checks < checksPerStall) this.#waiting.set(writable, checks + 1);
+    for (let watched = this.#first; watched !== undefined; ) {
+      const { writable, cutOff, after } = watched;
+      if (!isWaiting(writable)) watched.checks = 0;
+      else if (watched.checks < checksPerStall) watched.checks += 1;
       else cutOff(writable);
+      watched = after;
     }
-    if (this.#watched.size > 0) return;
+    if (this.#first !== undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
   }

@@ -93,3 +93,36 @@ test.each([
 ] as const)("of an answer `%s` by %s it says: %s", async (path, protocol, expected) => {
   expect((await call(path, protocol))[0]).toBe(expected);
 });
+
+test("the load generator's HTTP/2 has no more streams open than the server takes", async () => {
+  let open = 0;
+  let most = 0;
+  const strict = createServer({ settings: { maxConcurrentStreams: 10 } });
+  strict.on("stream", (stream: ServerHttp2Stream) => {
+    most = Math.max(most, ++open);
+    stream.once("close", () => {
+      open -= 1;
+    });
+    stream.resume().once("end", () => {
+      stream.respond({ ":status": 200 });
+      stream.end("done");
+    });
+  });
+  strict.listen(0, "127.0.0.1");
+  await once(strict, "listening");
+  const { port } = strict.address() as AddressInfo;
+  const origin = `http://127.0.0.1:${port}`;
+  const limited = await Http2Connection.open(origin);
+  try {
+    const target = procedure(origin, "size", { protocol: "connect", token: "token" });
+    const call = () => new Promise((resolve) => limited.unary(target, Buffer.alloc(100), resolve));
+    // The first one has heard of the limit when it is answered.
+    expect(await call()).toBeUndefined();
+    const problems = await Promise.all(Array.from({ length: 500 }, call));
+    expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
+    expect(most).toBe(10);
+  } finally {
+    await limited.close();
+    strict.close();
+  }
+});
