@@ -8,7 +8,7 @@ import type { Queryable } from "../store/pool.ts";
 const channel = "annals_feed";
 /**
  * Commits of so many milliseconds go out as one hint, and one hint so long after another: while much is
- * recorded, notifying after each transaction took a thirtieth of a core.
+ * recorded, one each 5 ms took a thirtieth of the server's time.
  */
 const wait = { firstMs: 5, betweenMs: 25 };
 /** Teams in one payload: at 36 + 1 bytes each it stays below PostgreSQL's 8,000 bytes. */
