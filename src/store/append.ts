@@ -72,6 +72,7 @@ export async function append(
     const { result, ends } =
       (await guess(session, entries, options)) ?? (await transact(session, entries, options));
     options.known?.left(ends);
+    await planAnew(session, ends);
     return result;
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
@@ -80,6 +81,23 @@ export async function append(
     // A session that failed is closed: the server ends its transaction, whatever its state.
     session.release(failure);
   }
+}
+
+/** A log of so many entries tells the planner's ways to an entry apart. */
+const plannedFrom = 1_000n;
+
+/** Sessions whose plans were made when there was such a log. */
+const planned = new WeakSet<pg.PoolClient>();
+
+/**
+ * Plans are kept, and in a table of some 200 entries without statistics all indexes that begin with the
+ * team promise the same: one made then may read a whole log for each id. It is made again, once, when a log has grown.
+ */
+async function planAnew(session: pg.PoolClient, ends: Extension["ends"]): Promise<void> {
+  if (planned.has(session)) return;
+  if (!ends.values().some(({ frontier }) => frontier.size >= plannedFrom)) return;
+  planned.add(session);
+  await session.query("DISCARD PLANS");
 }
 
 /** What a transaction did, and where it left the logs. */
