@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { loadEnvFile } from "node:process";
+import { setFlagsFromString } from "node:v8";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import {
@@ -13,6 +14,9 @@ import { type RunningServer, startServer } from "./server/server.ts";
 
 /** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function serve(): Promise<void> {
+  // V8 would soon make the calls that wait where only full collections come by, and with them, once they are
+  // over, all that they refer to would stay until then: see docs/decisions/0024.
+  setFlagsFromString("--no-allocation-site-pretenuring");
   if (existsSync(".env")) loadEnvFile(".env");
   const config = loadConfig(process.env);
   const logger = createLogger(config.logLevel);

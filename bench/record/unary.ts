@@ -24,19 +24,23 @@ export async function measureUnary(setting: Setting): Promise<void> {
     annals("connect", 1_000),
     annals("connect", teams, { FAST_LANE: "off" }),
   ];
-  const naive = {
-    protocol: "connect",
+  const naive = (protocol: "connect" | "grpc", name: string) => ({
+    protocol,
     teams,
     entries: 1,
-    name: "(a) naive, connect-node",
-  } as const;
-  const naiveGrpc = { ...naive, protocol: "grpc", name: "(b) naive, grpc-js" } as const;
+    name,
+  });
   const contestants = [
     ...(await startAll(cleanup, [
       annals("connect", teams),
       annals("grpc", teams),
-      startNaiveContestant(postgres, "connect", naive),
-      startNaiveContestant(postgres, "grpc", naiveGrpc),
+      startNaiveContestant(
+        postgres,
+        "connect",
+        naive("connect", "(a) naive, connect-node, Connect"),
+      ),
+      startNaiveContestant(postgres, "connect", naive("grpc", "(a) naive, connect-node, gRPC")),
+      startNaiveContestant(postgres, "grpc", naive("grpc", "(b) naive, grpc-js")),
     ])),
     cleanup.use(await startPgbench(setting, "single")),
     ...(quick ? [] : await startAll(cleanup, others())),
@@ -56,13 +60,21 @@ export async function measureUnary(setting: Setting): Promise<void> {
       "deadline. After each turn the database held as many entries as were acknowledged; in the end " +
       "Annals' sequences were dense and an entry of each log was proved to be under its checkpoint.",
   });
-  const [byConnect, byGrpc, a, b, c] = outcomes as [Outcome, Outcome, Outcome, Outcome, Outcome];
-  for (const [protocol, own] of [
-    ["Connect", byConnect],
-    ["gRPC", byGrpc],
+  const [byConnect, byGrpc, a, aByGrpc, b, c] = outcomes as [
+    Outcome,
+    Outcome,
+    Outcome,
+    Outcome,
+    Outcome,
+    Outcome,
+  ];
+  const rate = (own: Outcome, rival: Outcome) => ratio(own, rival, (turn) => turn.perSecond);
+  for (const [protocol, own, naiveByIt] of [
+    ["Connect", byConnect, a],
+    ["gRPC", byGrpc, aByGrpc],
   ] as const) {
     const claims = [
-      ["naive", `over (a), the naive service by connect-node`, a, 5],
+      ["naive", `over (a), the naive service by connect-node, by ${protocol} too`, naiveByIt, 5],
       ["pgbench", "over (c), a row at a time by pgbench", c, 1],
     ] as const;
     for (const [id, over, rival, atLeast] of claims) {
@@ -70,7 +82,7 @@ export async function measureUnary(setting: Setting): Promise<void> {
         id: `unary.${protocol.toLowerCase()}.${id}`,
         goal: "unary-record",
         what: `${protocol}, ${over}`,
-        measured: ratio(own, rival, (turn) => turn.perSecond),
+        measured: rate(own, rival),
         unit: "times",
         target: { atLeast },
       });
@@ -78,10 +90,10 @@ export async function measureUnary(setting: Setting): Promise<void> {
   }
   report.table({
     title: "Record: ratios of rates, the median over rounds",
-    columns: ["", "over (a)", "over (b)", "over (c)"],
+    columns: ["", "over (a) by Connect", "over (a) by gRPC", "over (b)", "over (c)"],
     rows: [byConnect, byGrpc].map((own) => [
       own.contestant.name,
-      ...[a, b, c].map((rival) => ratio(own, rival, (turn) => turn.perSecond)),
+      ...[a, aByGrpc, b, c].map((rival) => rate(own, rival)),
     ]),
   });
 }

@@ -17,11 +17,12 @@ export function withoutPutOff(batch: Batch): Batch {
 
 /** The entries of a batch, those under one id only once: the first. */
 export function distinctEntries(batch: Batch): NewEntry[] {
-  return batch.flatMap(({ calls }) => {
-    const byId = new Map<string, NewEntry>();
-    for (const { entry } of calls) if (!byId.has(entry.id)) byId.set(entry.id, entry);
-    return [...byId.values()];
-  });
+  const entries: NewEntry[] = [];
+  for (const { calls } of batch) {
+    const ids = new Set<string>();
+    for (const { entry } of calls) if (ids.size < ids.add(entry.id).size) entries.push(entry);
+  }
+  return entries;
 }
 
 /** A batch in two, each call's place kept. */

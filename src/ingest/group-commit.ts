@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { CallSignal } from "../call-signal.ts";
 import { AuditError, invalidField, sqlState } from "../errors.ts";
 import { formatEntryId, type TeamId } from "../ids.ts";
 import { ingestLimits } from "../limits.ts";
@@ -80,7 +81,7 @@ export class GroupCommit {
    *   SHUTTING_DOWN; INVALID_FIELD if the database refuses the entry itself; what the team's log is
    *   refused for.
    */
-  async record(entry: NewEntry, signal: AbortSignal): Promise<Entry> {
+  async record(entry: NewEntry, signal: CallSignal): Promise<Entry> {
     return this.#enqueue(entry, signal);
   }
 
@@ -90,7 +91,7 @@ export class GroupCommit {
    * those behind one that is put off are put off with it, so that none overtakes it when it is sent
    * again. One that is invalid holds up none.
    */
-  inOrder(signal: AbortSignal): (entry: NewEntry) => Promise<Entry> {
+  inOrder(signal: CallSignal): (entry: NewEntry) => Promise<Entry> {
     const order = new BatchOrder();
     const notTaken = new Map<TeamId, Promise<never>>();
     return (entry) => {
@@ -107,7 +108,7 @@ export class GroupCommit {
     };
   }
 
-  #enqueue(entry: NewEntry, signal: AbortSignal, order?: BatchOrder): Promise<Entry> {
+  #enqueue(entry: NewEntry, signal: CallSignal, order?: BatchOrder): Promise<Entry> {
     if (this.#closed) throw shuttingDown();
     const refusal = this.#options.refusal?.(entry.teamId);
     if (refusal !== undefined) throw refusal;

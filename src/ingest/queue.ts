@@ -1,3 +1,4 @@
+import type { CallSignal } from "../call-signal.ts";
 import {
   AuditError,
   databaseUnavailable,
@@ -15,11 +16,13 @@ export type IngestLimits = Record<keyof typeof ingestLimits, number>;
 /** A call waiting for its entry. */
 export interface Call {
   readonly entry: NewEntry;
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   /** Of the batch that it came in, if it came in one. */
   readonly order: BatchOrder | undefined;
   /** Answers the call and counts it out. */
   settle(outcome: Entry | Error): void;
+  /** What a call that came alone hears of its signal with. */
+  onAbort?: () => void;
 }
 
 /** One team's calls, first in, first out. */
@@ -36,7 +39,7 @@ export interface Lane {
   notBefore: number;
 }
 
-/** The calls that end when one signal aborts, and their lanes. */
+/** The calls of a batch, which end when their one signal aborts, and their lanes. */
 interface SignalledCalls {
   readonly lanes: Map<Call, Lane>;
   readonly onAbort: () => void;
@@ -54,10 +57,10 @@ export class Queue {
   readonly #onChange: (entries: number, bytes: number) => void;
   readonly #lanes = new Map<TeamId, Lane>();
   /**
-   * The calls of each signal: a batch's have one, and it would go through its listeners for each. Weak,
+   * The calls of the signal of each batch, which would go through its listeners for each of them. Weak,
    * since a Map keeps what has passed through it until it is collected as a whole, and signals are many.
    */
-  readonly #signals = new WeakMap<AbortSignal, SignalledCalls>();
+  readonly #signals = new WeakMap<CallSignal, SignalledCalls>();
   /** Lanes with calls waiting and none in flight, longest waiting first. */
   #ready: Lane[] = [];
   #entries = 0;
@@ -77,7 +80,7 @@ export class Queue {
    *
    * @throws AuditError QUEUE_FULL, at once.
    */
-  add(entry: NewEntry, signal: AbortSignal, order?: BatchOrder): Promise<Entry> {
+  add(entry: NewEntry, signal: CallSignal, order?: BatchOrder): Promise<Entry> {
     if (signal.aborted) throw whyGivenUp(signal);
     const lane = this.#lanes.get(entry.teamId) ?? emptyLane(entry.teamId);
     this.#requireRoom(lane, entry);
@@ -210,6 +213,11 @@ export class Queue {
   }
 
   #listen(call: Call, lane: Lane): void {
+    if (call.order === undefined) {
+      call.onAbort = () => this.#abandon(lane, call);
+      call.signal.addEventListener("abort", call.onAbort);
+      return;
+    }
     const known = this.#signals.get(call.signal);
     if (known !== undefined) {
       known.lanes.set(call, lane);
@@ -220,10 +228,14 @@ export class Queue {
       for (const [waiting, of] of lanes) this.#abandon(of, waiting);
     };
     this.#signals.set(call.signal, { lanes, onAbort });
-    call.signal.addEventListener("abort", onAbort, { once: true });
+    call.signal.addEventListener("abort", onAbort);
   }
 
   #unlisten(call: Call): void {
+    if (call.onAbort !== undefined) {
+      call.signal.removeEventListener("abort", call.onAbort);
+      return;
+    }
     const calls = this.#signals.get(call.signal);
     calls?.lanes.delete(call);
     if (calls?.lanes.size !== 0) return;
@@ -278,7 +290,7 @@ function emptyLane(teamId: TeamId): Lane {
 }
 
 /** Why a call that is no longer waited for ends. */
-function whyGivenUp(signal: AbortSignal, cause?: unknown): Error {
+function whyGivenUp(signal: CallSignal, cause?: unknown): Error {
   if (isDatabaseUnavailable(cause)) return databaseUnavailable(cause);
   return signal.reason instanceof Error ? signal.reason : deadlineExceeded();
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
+import type { CallSignal } from "../call-signal.ts";
 import { AuditError } from "../errors.ts";
 import type { TeamId } from "../ids.ts";
 import type { Entry } from "../log/entry.ts";
@@ -98,7 +99,7 @@ export class Notary {
    * @throws AuditError LOG_CONTRADICTS_CHECKPOINT, CHECKPOINT_UNAVAILABLE; the signal's reason; or
    *   the database's error.
    */
-  async checkpoint(teamId: TeamId, signal: AbortSignal, atLeast?: bigint): Promise<SignedHead> {
+  async checkpoint(teamId: TeamId, signal: CallSignal, atLeast?: bigint): Promise<SignedHead> {
     signal.throwIfAborted();
     const aborted = Promise.withResolvers<never>();
     const onAbort = () => aborted.reject(signal.reason);

@@ -1,4 +1,5 @@
 import { createContextKey, type HandlerContext } from "@connectrpc/connect";
+import type { CallSignal } from "../call-signal.ts";
 import type { TeamId } from "../ids.ts";
 import type { Millis } from "../log/entry.ts";
 import type { Grant } from "../store/keys.ts";
@@ -61,7 +62,7 @@ const unset: Authenticated = {
 /** What a unary handler needs of its call: who is calling, and when nobody waits any more. */
 export interface CallContext {
   readonly values: Pick<HandlerContext["values"], "get">;
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
 }
 
 /** The authenticated caller, for handlers. Reading it before authentication throws. */

@@ -7,6 +7,7 @@ import {
 } from "../../gen/audit/v1/audit_service_pb.ts";
 import { type AuditEntry, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReason } from "../../gen/audit/v1/error_reason_pb.ts";
+import type { CallSignal } from "../call-signal.ts";
 import { AuditError, invalidField, toAuditError } from "../errors.ts";
 import { formatEntryId, formatTeamId } from "../ids.ts";
 import { requestLimits, responseLimits } from "../limits.ts";
@@ -77,7 +78,7 @@ function decodeOne(message: AuditEntry, context: EntryContext): NewEntry | Audit
 async function recordOne(
   { record, logger }: Pick<Services, "logger"> & { record: ReturnType<Services["recordInOrder"]> },
   entry: NewEntry | AuditError,
-  signal: AbortSignal,
+  signal: CallSignal,
 ): Promise<Outcome> {
   try {
     if (entry instanceof AuditError) throw entry;

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { EntryProofSchema, type RecordRequest } from "../../gen/audit/v1/audit_service_pb.ts";
+import type { CallSignal } from "../call-signal.ts";
 import { invalidField } from "../errors.ts";
 import type { Entry } from "../log/entry.ts";
 import { positionAfter } from "../log/position.ts";
@@ -40,7 +41,7 @@ export function recordResponse({ entry, cursor, proof }: Recorded) {
 }
 
 /** Proves a committed entry by a checkpoint that covers it, which many calls may share. */
-async function prove(db: Queryable, notary: Notary, entry: Entry, signal: AbortSignal) {
+async function prove(db: Queryable, notary: Notary, entry: Entry, signal: CallSignal) {
   const { teamId, sequence } = entry;
   const shared = await notary.checkpoint(teamId, signal, sequence);
   try {

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import type { CallSignal } from "../call-signal.ts";
 import type { Hub } from "../feed/hub.ts";
 import type { EntryId, PrefixRegistry } from "../ids.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
@@ -16,9 +17,9 @@ export interface Services {
   readonly prefixes: PrefixRegistry;
   readonly logger: Logger;
   /** Records through the group commit. */
-  readonly record: (entry: NewEntry, signal: AbortSignal) => Promise<Entry>;
+  readonly record: (entry: NewEntry, signal: CallSignal) => Promise<Entry>;
   /** The same for one batch: within each team its entries are recorded in the order of the calls. */
-  readonly recordInOrder: (signal: AbortSignal) => (entry: NewEntry) => Promise<Entry>;
+  readonly recordInOrder: (signal: CallSignal) => (entry: NewEntry) => Promise<Entry>;
   /** Does something and records that it did, in one transaction; see `Acts`. */
   readonly act: (
     entry: NewEntry,

@@ -7,6 +7,7 @@ import {
   createContextValues,
   type Interceptor,
 } from "@connectrpc/connect";
+import { CallEnd } from "../call-signal.ts";
 import { deadlineExceeded } from "../errors.ts";
 import { type Authenticated, authenticatedKey, type CallContext } from "../rpc/principal.ts";
 import type { DrainGuard } from "./drain-guard.ts";
@@ -19,7 +20,8 @@ import {
   send,
 } from "./fast-format.ts";
 import type { FastMethod } from "./fast-method.ts";
-import { callKey, type Observation, type ObservedCall, requestIdHeader } from "./observe.ts";
+import { callKey, type Observation, type ObservedCall } from "./observe.ts";
+import { requestIdHeader } from "./request-id.ts";
 import type { BegunCalls } from "./rpc-handler.ts";
 
 /** What a {@link FastCall} needs of the server. */
@@ -76,7 +78,7 @@ export class FastCall implements CallContext {
   readonly #start: Start;
   readonly #next: () => void;
   readonly #observed: ObservedCall;
-  readonly #ending = new AbortController();
+  readonly signal = new CallEnd();
   /** Begins with what has come of the body, so many bytes. */
   #buffer = none;
   #size = 0;
@@ -101,10 +103,6 @@ export class FastCall implements CallContext {
     this.#timer = setTimeout(cancel, options.bodyMs, stream);
     calls.set(stream, this);
     stream.on("data", onData).on("end", onEnd).on("close", onClose).on("error", ignore);
-  }
-
-  get signal(): AbortSignal {
-    return this.#ending.signal;
   }
 
   /** More of the body has come. */
@@ -176,7 +174,7 @@ export class FastCall implements CallContext {
       this.#failure = { error };
       return;
     }
-    this.#ending.abort(error);
+    this.signal.abort(error);
     this.#fail(error);
   }
 
@@ -223,7 +221,7 @@ export class FastCall implements CallContext {
     this.#stage = "end";
     const gone = new ConnectError("the client has gone", Code.Canceled);
     this.#observed.end(gone.code);
-    this.#ending.abort(gone);
+    this.signal.abort(gone);
   }
 }
 

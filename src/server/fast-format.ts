@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { compressionNegotiate } from "@connectrpc/connect/protocol";
 import * as connect from "@connectrpc/connect/protocol-connect";
 import * as grpc from "@connectrpc/connect/protocol-grpc";
-import { requestIdHeader } from "./observe.ts";
+import { requestIdHeader } from "./request-id.ts";
 import { acceptCompression } from "./rpc-handler.ts";
 
 /** How the plain unary calls of one content type look on an HTTP/2 stream. */

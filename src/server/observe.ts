@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { DescMethod } from "@bufbuild/protobuf";
 import {
   Code,
@@ -11,6 +10,7 @@ import { codeToString } from "@connectrpc/connect/protocol-connect";
 import type { Logger } from "pino";
 import type { Counter, Gauge, Histogram } from "prom-client";
 import { explainProtocolError } from "../errors.ts";
+import { requestIdHeader, requestIdOf } from "./request-id.ts";
 
 /** The id of the call, the caller's or ours: printable ASCII, 1 to 256 bytes. */
 export const requestIdKey = createContextKey("", { description: "request id" });
@@ -19,9 +19,6 @@ export const requestIdKey = createContextKey("", { description: "request id" });
 export const callKey = createContextKey<ObservedCall | undefined>(undefined, {
   description: "observed call",
 });
-
-/** Carries it, in requests and answers. */
-export const requestIdHeader = "x-request-id";
 
 /** What {@link observe} needs. */
 export interface ObserveOptions {
@@ -207,10 +204,6 @@ async function* observeMessages<T>(
 /** What else than a ConnectError ends a call from outside is its connection's end. */
 function endingCode(reason: unknown): Code {
   return ConnectError.from(reason, Code.Canceled).code;
-}
-
-function requestIdOf(given: string | undefined): string {
-  return given !== undefined && /^[\x20-\x7e]{1,256}$/.test(given) ? given : randomUUID();
 }
 
 function levelOf(code: Code | "ok", streams: boolean): "debug" | "info" | "error" {
