@@ -14,8 +14,8 @@ import { type RunningServer, startServer } from "./server/server.ts";
 
 /** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function serve(): Promise<void> {
-  // V8 would soon make the calls that wait where only full collections come by, and with them, once they are
-  // over, all that they refer to would stay until then: see docs/decisions/0024.
+  // Without it V8 allocates calls that wait in the old space, and what they refer to stays until a full
+  // collection: see docs/decisions/0024.
   setFlagsFromString("--no-allocation-site-pretenuring");
   if (existsSync(".env")) loadEnvFile(".env");
   const config = loadConfig(process.env);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { CallEnd, type CallSignal } from "../src/call-signal.ts";
 
-/** Node's own, and ours, which must not be told from it. */
+/** Node's own, and ours, which recording must not be able to tell from it. */
 const kinds = [
   ["AbortController", () => abortController()],
   ["CallEnd", () => callEnd()],

@@ -69,12 +69,12 @@ export async function measureUnary(setting: Setting): Promise<void> {
     Outcome,
   ];
   const rate = (own: Outcome, rival: Outcome) => ratio(own, rival, (turn) => turn.perSecond);
-  for (const [protocol, own, naiveByIt] of [
-    ["Connect", byConnect, a],
-    ["gRPC", byGrpc, aByGrpc],
+  for (const [protocol, own, naiveId, naiveByIt] of [
+    ["Connect", byConnect, "naive", a],
+    ["gRPC", byGrpc, "naive-by-grpc", aByGrpc],
   ] as const) {
     const claims = [
-      ["naive", `over (a), the naive service by connect-node, by ${protocol} too`, naiveByIt, 5],
+      [naiveId, `over (a), the naive service by connect-node, by ${protocol} too`, naiveByIt, 5],
       ["pgbench", "over (c), a row at a time by pgbench", c, 1],
     ] as const;
     for (const [id, over, rival, atLeast] of claims) {

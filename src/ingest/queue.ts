@@ -76,7 +76,8 @@ export class Queue {
 
   /**
    * Queues an entry; the promise is its call's answer. If the signal aborts while it waits, the
-   * call leaves the queue and ends with the signal's reason.
+   * call leaves the queue and ends with the signal's reason. Calls that share a signal share an order:
+   * without one each listens for itself.
    *
    * @throws AuditError QUEUE_FULL, at once.
    */

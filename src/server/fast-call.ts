@@ -7,7 +7,7 @@ import {
   createContextValues,
   type Interceptor,
 } from "@connectrpc/connect";
-import { CallEnd } from "../call-signal.ts";
+import { CallEnd, type CallSignal } from "../call-signal.ts";
 import { deadlineExceeded } from "../errors.ts";
 import { type Authenticated, authenticatedKey, type CallContext } from "../rpc/principal.ts";
 import type { DrainGuard } from "./drain-guard.ts";
@@ -78,7 +78,7 @@ export class FastCall implements CallContext {
   readonly #start: Start;
   readonly #next: () => void;
   readonly #observed: ObservedCall;
-  readonly signal = new CallEnd();
+  readonly #ending = new CallEnd();
   /** Begins with what has come of the body, so many bytes. */
   #buffer = none;
   #size = 0;
@@ -103,6 +103,10 @@ export class FastCall implements CallContext {
     this.#timer = setTimeout(cancel, options.bodyMs, stream);
     calls.set(stream, this);
     stream.on("data", onData).on("end", onEnd).on("close", onClose).on("error", ignore);
+  }
+
+  get signal(): CallSignal {
+    return this.#ending;
   }
 
   /** More of the body has come. */
@@ -174,7 +178,7 @@ export class FastCall implements CallContext {
       this.#failure = { error };
       return;
     }
-    this.signal.abort(error);
+    this.#ending.abort(error);
     this.#fail(error);
   }
 
@@ -221,7 +225,7 @@ export class FastCall implements CallContext {
     this.#stage = "end";
     const gone = new ConnectError("the client has gone", Code.Canceled);
     this.#observed.end(gone.code);
-    this.signal.abort(gone);
+    this.#ending.abort(gone);
   }
 }
 

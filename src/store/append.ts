@@ -69,10 +69,11 @@ export async function append(
   const session = await pool.connect();
   let failure: Error | undefined;
   try {
+    await planAnew(session);
     const { result, ends } =
       (await guess(session, entries, options)) ?? (await transact(session, entries, options));
     options.known?.left(ends);
-    await planAnew(session, ends);
+    notePlans(session, ends);
     return result;
   } catch (error) {
     failure = error instanceof Error ? error : new Error(String(error));
@@ -86,18 +87,24 @@ export async function append(
 /** A log of so many entries tells the planner's ways to an entry apart. */
 const plannedFrom = 1_000n;
 
-/** Sessions whose plans were made when there was such a log. */
-const planned = new WeakSet<pg.PoolClient>();
+/** Sessions that have appended to such a log, and whether they have discarded their plans since. */
+const discarded = new WeakMap<pg.PoolClient, boolean>();
 
 /**
  * Plans are kept, and in a table of some 200 entries without statistics all indexes that begin with the
- * team promise the same: one made then may read a whole log for each id. It is made again, once, when a log has grown.
+ * team promise the same: one made then may read a whole log for each id. So they are made again, once, before
+ * anything else is asked of the session.
  */
-async function planAnew(session: pg.PoolClient, ends: Extension["ends"]): Promise<void> {
-  if (planned.has(session)) return;
-  if (!ends.values().some(({ frontier }) => frontier.size >= plannedFrom)) return;
-  planned.add(session);
+async function planAnew(session: pg.PoolClient): Promise<void> {
+  if (discarded.get(session) !== false) return;
   await session.query("DISCARD PLANS");
+  discarded.set(session, true);
+}
+
+function notePlans(session: pg.PoolClient, ends: Extension["ends"]): void {
+  if (discarded.has(session)) return;
+  if (ends.values().some(({ frontier }) => frontier.size >= plannedFrom))
+    discarded.set(session, false);
 }
 
 /** What a transaction did, and where it left the logs. */

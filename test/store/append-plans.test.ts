@@ -42,11 +42,13 @@ test("a session that has planned for a small table plans anew when a log has gro
     );
   await grow(others, 200);
   await grow(pools, 1);
-  // Without statistics one index is as good as the other: this one reads the whole log for each id.
+  // Without statistics one index is as good as the other: this one reads the whole log for each id. Should
+  // a newer PostgreSQL choose well, plans need not be discarded any more.
   expect(await indexForIds()).toBe("audit_logs_pkey");
   await grow(others, 400);
   await grow(others, 398);
   expect(await indexForIds()).toBe("audit_logs_pkey");
+  await grow(pools, 1);
   await grow(pools, 1);
   expect(await indexForIds()).toBe("audit_logs_team_id_id_key");
 });
