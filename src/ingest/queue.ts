@@ -215,8 +215,10 @@ export class Queue {
 
   #listen(call: Call, lane: Lane): void {
     if (call.order === undefined) {
-      call.onAbort = () => this.#abandon(lane, call);
-      call.signal.addEventListener("abort", call.onAbort);
+      // Not assigned as it is written: V8 allocates such functions in the old space (docs/decisions/0024).
+      const onAbort = () => this.#abandon(lane, call);
+      call.onAbort = onAbort;
+      call.signal.addEventListener("abort", onAbort);
       return;
     }
     const known = this.#signals.get(call.signal);

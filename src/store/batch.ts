@@ -71,22 +71,26 @@ class Batch implements pg.Submittable {
     let messages = arriving;
     const { writable } = connection.stream;
     const write = (message: Uint8Array) => messages.push(message);
-    const collector: pg.Connection = Object.create(connection, {
-      stream: { value: { writable, write, cork() {}, uncork() {} } },
-      sync: { value() {} },
-    });
-    collector.parse = (...given) => {
+    // Not assigned to the collector's properties: V8 allocates functions that are in the old space.
+    const parse: pg.Connection["parse"] = (...given) => {
       messages = arriving;
       connection.parse.apply(collector, given);
     };
-    collector.bind = (...given) => {
+    const bind: pg.Connection["bind"] = (...given) => {
       messages = given[0]?.portal === "" ? running : arriving;
       connection.bind.apply(collector, given);
     };
-    collector.describe = (...given) => {
+    const describe: pg.Connection["describe"] = (...given) => {
       messages = running;
       connection.describe.apply(collector, given);
     };
+    const collector: pg.Connection = Object.create(connection, {
+      stream: { value: { writable, write, cork() {}, uncork() {} } },
+      sync: { value() {} },
+      parse: { value: parse },
+      bind: { value: bind },
+      describe: { value: describe },
+    });
     for (const statement of this.#statements) {
       // Of values that cannot be sent the statement hears by itself.
       const error = statement.submit(collector) ?? this.#failure;
@@ -114,7 +118,8 @@ class Batch implements pg.Submittable {
   }
 
   handleReadyForQuery(connection: pg.Connection): void {
-    for (const statement of this.#statements) statement.handleReadyForQuery(connection);
+    // Taken out, as the driver's time-out may keep this until a full collection (docs/decisions/0024).
+    for (const statement of this.#statements.splice(0)) statement.handleReadyForQuery(connection);
     this.callback?.();
   }
 
