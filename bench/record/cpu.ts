@@ -95,7 +95,7 @@ export async function measureCpu({ postgres, report, rounds, quick }: Setting): 
   const frontier = new Frontier(sha256);
   const extend = () => {
     const logs = new Map([[team, { lastRecordTime: undefined, frontier }]]);
-    return extendLogs(entries, logs, new Map(), Date.now()).appended;
+    return extendLogs(entries, logs, [], Date.now()).appended;
   };
   const recorded = extend();
   const part = (run: () => unknown) => async () =>

@@ -18,7 +18,7 @@ export async function measureTail(setting: Setting): Promise<void> {
     startAnnals(postgres, options),
     startAnnals(postgres, { ...options, protocol: "grpc", name: "Annals, gRPC" }),
   ])) as [Contestant, Contestant];
-  const contestants = [connect, grpc, cleanup.use(await startPgbench(setting, "single"))];
+  const contestants = [connect, grpc, cleanup.use(await startPgbench(setting, "paced"))];
   const seconds = quick ? 1 : 10;
   for (const contestant of contestants) {
     await contestant.run({ kind: "closed", inFlight: 128, seconds: quick ? 1 : 5 });

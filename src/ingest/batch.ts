@@ -1,4 +1,3 @@
-import type { NewEntry } from "../log/entry.ts";
 import type { Batch } from "./queue.ts";
 
 /** A batch without the calls behind one that was put off: they end as it did. */
@@ -13,16 +12,6 @@ export function withoutPutOff(batch: Batch): Batch {
     if (wanted.length > 0) rest.push({ lane, calls: wanted });
   }
   return rest;
-}
-
-/** The entries of a batch, those under one id only once: the first. */
-export function distinctEntries(batch: Batch): NewEntry[] {
-  const entries: NewEntry[] = [];
-  for (const { calls } of batch) {
-    const ids = new Set<string>();
-    for (const { entry } of calls) if (ids.size < ids.add(entry.id).size) entries.push(entry);
-  }
-  return entries;
 }
 
 /** A batch in two, each call's place kept. */

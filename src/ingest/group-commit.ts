@@ -6,7 +6,7 @@ import { ingestLimits } from "../limits.ts";
 import { sameContent } from "../log/content.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
 import type { Appended, AppendOptions } from "../store/append.ts";
-import { distinctEntries, halves, withoutPutOff } from "./batch.ts";
+import { halves, withoutPutOff } from "./batch.ts";
 import { BatchOrder } from "./batch-order.ts";
 import { type Batch, type Call, type IngestLimits, type Lane, Queue } from "./queue.ts";
 
@@ -179,7 +179,7 @@ export class GroupCommit {
   async #attempt(taken: Batch): Promise<Attempt> {
     const batch = withoutPutOff(taken);
     if (batch.length === 0) return { unanswered: [] };
-    const entries = distinctEntries(batch);
+    const entries = batch.flatMap(({ calls }) => calls.map(({ entry }) => entry));
     const suspects = batch.filter(({ lane }) => lane.suspect).map(({ lane }) => lane.teamId);
     const start = performance.now();
     let result: Appended;

@@ -1,4 +1,4 @@
-import type { Details, Entry, NewEntry } from "./entry.ts";
+import type { Details, Entry, JsonObject, NewEntry } from "./entry.ts";
 import { canonicalJson } from "./jcs.ts";
 
 /**
@@ -25,7 +25,7 @@ export function sameContent(entry: NewEntry, recorded: Entry): boolean {
 }
 
 function comparable({ actorName, ...details }: Details, { actorImplied }: NewEntry): string {
-  return canonicalJson(
-    actorImplied || actorName === undefined ? details : { ...details, actorName },
-  );
+  const compared = actorImplied || actorName === undefined ? details : { ...details, actorName };
+  // Canonical JSON leaves out what is undefined.
+  return canonicalJson(compared as JsonObject);
 }

@@ -32,13 +32,13 @@ export type Millis = number;
 
 /** The part of an entry that can name a person, and so can be erased. */
 export interface Details {
-  readonly actorName?: string;
-  readonly resourceName?: string;
-  readonly metadata?: JsonObject;
-  readonly ipAddress?: string;
-  readonly userAgent?: string;
-  readonly requestId?: string;
-  readonly traceId?: string;
+  readonly actorName?: string | undefined;
+  readonly resourceName?: string | undefined;
+  readonly metadata?: JsonObject | undefined;
+  readonly ipAddress?: string | undefined;
+  readonly userAgent?: string | undefined;
+  readonly requestId?: string | undefined;
+  readonly traceId?: string | undefined;
 }
 
 /** What a caller sends, checked and normalised, with its principal and an id. */
@@ -47,14 +47,14 @@ export interface NewEntry {
   readonly teamId: TeamId;
   readonly recorder: { readonly type: RecorderType; readonly id: string };
   readonly actor: { readonly type: ActorType; readonly id: string };
-  readonly resource?: { readonly type: string; readonly id?: string };
+  readonly resource?: { readonly type: string; readonly id?: string | undefined } | undefined;
   readonly action: string;
   readonly scope: Scope;
   readonly status: Status;
-  readonly occurTime?: Millis;
+  readonly occurTime?: Millis | undefined;
   readonly details: Details;
   /** The caller gave no actor: it is the principal, which a retry's credential may name anew. */
-  readonly actorImplied?: true;
+  readonly actorImplied?: true | undefined;
   /** What the entry weighs in queues and messages: its encoded size in bytes. */
   readonly bytes: number;
 }

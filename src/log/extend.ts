@@ -24,6 +24,8 @@ export interface GrownLog {
 
 /** What new entries make of their logs. */
 export interface Extension {
+  /** By team and then id: the entries recorded before, and those that are appended. */
+  readonly entries: EntriesById;
   /** The entries with their positions, times, digests and leaves. */
   readonly appended: readonly Entry[];
   /** The new ends of the logs that have grown. */
@@ -40,17 +42,19 @@ const stride = BigInt(countStride);
 export type EntriesById = ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>>;
 
 /**
- * Appends entries to the logs whose ends are given, in the order given; entries of other logs
- * and those already recorded are passed over. The frontiers and counts given are extended in place.
+ * Appends entries to the logs whose ends are given, in the order given; entries of other logs, those
+ * already recorded, and all but the first under an id are passed over. The frontiers and counts given are
+ * extended in place.
  *
  * The record time is `now`, or the log's last one if that is later.
  */
 export function extendLogs(
   entries: readonly NewEntry[],
   logs: ReadonlyMap<TeamId, LogEnd>,
-  recorded: EntriesById,
+  recorded: readonly Entry[],
   now: Millis,
 ): Extension {
+  const found = byTeamAndId(recorded);
   const appended: Entry[] = [];
   const ends = new Map<TeamId, GrownLog>();
   const tiles: Tile[] = [];
@@ -59,7 +63,9 @@ export function extendLogs(
   for (const entry of entries) {
     const { teamId } = entry;
     const log = logs.get(teamId);
-    if (log === undefined || recorded.get(teamId)?.has(entry.id)) continue;
+    if (log === undefined) continue;
+    const ids = found.get(teamId) ?? new Map<EntryId, Entry>();
+    if (ids.has(entry.id)) continue;
     const recordTime = Math.max(now, log.lastRecordTime ?? now);
     const salt = salts.subarray(saltBytes * appended.length, saltBytes * (appended.length + 1));
     const next = record(entry, log.frontier.size + 1n, recordTime, salt);
@@ -68,6 +74,7 @@ export function extendLogs(
       if (tile !== undefined) tiles.push(tile);
     });
     appended.push(next);
+    found.set(teamId, ids.set(next.id, next));
     const { frontier, counts } = log;
     if (counts !== undefined) {
       addEntries(counts, next);
@@ -77,7 +84,16 @@ export function extendLogs(
     }
     ends.set(teamId, { recordTime, frontier, counts });
   }
-  return { appended, ends, tiles, countedTo };
+  return { entries: found, appended, ends, tiles, countedTo };
+}
+
+function byTeamAndId(entries: readonly Entry[]): Map<TeamId, Map<EntryId, Entry>> {
+  const teams = new Map<TeamId, Map<EntryId, Entry>>();
+  for (const entry of entries) {
+    const ids = teams.get(entry.teamId) ?? new Map<EntryId, Entry>();
+    teams.set(entry.teamId, ids.set(entry.id, entry));
+  }
+  return teams;
 }
 
 function record(

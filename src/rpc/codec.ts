@@ -77,24 +77,21 @@ export function decodeEntry(
     throw invalidFields(violations.found);
 
   const actor = permittedActor(principal, teamId, given);
-  if (actor.name !== undefined) details.actorName = actor.name;
+  details.actorName = actor.name;
   const entry: Mutable<NewEntry> = {
     id,
     teamId,
     recorder: recorderOf(principal),
     actor: { type: actor.type, id: actor.id },
+    resource: resource && { type: resource.type, id: resource.id || undefined },
     action: message.action,
     scope,
     status,
+    occurTime,
     details,
+    actorImplied: given === undefined ? true : undefined,
     bytes: 0,
   };
-  if (given === undefined) entry.actorImplied = true;
-  if (resource !== undefined) {
-    const { type, id } = resource;
-    entry.resource = id === "" ? { type } : { type, id };
-  }
-  if (occurTime !== undefined) entry.occurTime = occurTime;
   entry.bytes = encodedBytes(entry);
   if (entry.bytes > entryLimits.encodedBytes) {
     throw invalidFields([
@@ -148,12 +145,15 @@ function decodeDetails(
       "must be an IPv4 or IPv6 address without zone or prefix length",
     );
   }
-  const details: Mutable<Details> = {};
-  if (resource?.name) details.resourceName = resource.name;
-  if (metadata !== undefined) {
-    details.metadata = checkMetadata(at("metadata"), metadata as JsonObject, violations);
-  }
-  if (address !== undefined) details.ipAddress = address;
+  const details: Mutable<Details> = {
+    actorName: undefined,
+    resourceName: resource?.name || undefined,
+    metadata: metadata && checkMetadata(at("metadata"), metadata as JsonObject, violations),
+    ipAddress: address,
+    userAgent: undefined,
+    requestId: undefined,
+    traceId: undefined,
+  };
   if (context === undefined) return details;
   const { userAgent, requestId, traceId } = context;
   if (userAgent !== "") {

@@ -1,6 +1,6 @@
 import type pg from "pg";
-import type { EntryId, TeamId } from "../ids.ts";
-import type { Entry, Millis, NewEntry } from "../log/entry.ts";
+import type { TeamId } from "../ids.ts";
+import type { Millis, NewEntry } from "../log/entry.ts";
 import { type Extension, extendLogs } from "../log/extend.ts";
 import { write } from "./append-writes.ts";
 import { inOneGo } from "./batch.ts";
@@ -72,7 +72,7 @@ export async function appendToKnown(
 ): Promise<AppendedToKnown> {
   const { logs, now } = guess;
   const values = lookValues(teams, guess, entries);
-  const extension = extendLogs(entries, logs, noneRecorded, now);
+  const extension = extendLogs(entries, logs, [], now);
   const [{ rows }] = await inOneGo(session, (db, arrived) => [
     db.query<Found>({ name: "look", text: lookStatement, values }),
     ...write(arrived, extension, onlyAsExpected),
@@ -87,8 +87,6 @@ export async function appendToKnown(
   known.judge(asExpected);
   return { extension, asExpected };
 }
-
-const noneRecorded: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>> = new Map();
 
 function lookValues(
   teams: readonly TeamId[],

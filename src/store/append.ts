@@ -1,8 +1,14 @@
 import type pg from "pg";
-import type { EntryId, TeamId } from "../ids.ts";
+import type { TeamId } from "../ids.ts";
 import { countsFrom } from "../log/counts.ts";
 import type { Entry, Millis, NewEntry } from "../log/entry.ts";
-import { type Extension, extendLogs, frontierFrom, type LogEnd } from "../log/extend.ts";
+import {
+  type EntriesById,
+  type Extension,
+  extendLogs,
+  frontierFrom,
+  type LogEnd,
+} from "../log/extend.ts";
 import { createHeads, findMissing, lockHeads } from "./append-heads.ts";
 import { appendToKnown } from "./append-to-known.ts";
 import { write } from "./append-writes.ts";
@@ -14,7 +20,7 @@ import { type EntryRow, entryColumns, entryFromRow } from "./rows.ts";
 /** What became of the entries given to {@link append}, once PostgreSQL has said that it is committed. */
 export interface Appended {
   /** By team and then id: the entry in the log under the id, appended now or found there. */
-  readonly entries: ReadonlyMap<TeamId, ReadonlyMap<EntryId, Entry>>;
+  readonly entries: EntriesById;
   /** The entries appended now, by team and then sequence. */
   readonly appended: readonly Entry[];
   /** Teams to be tried again, whose heads others hold or the guard doubts; nothing was appended. */
@@ -51,9 +57,9 @@ export interface AppendOptions {
 }
 
 /**
- * Appends entries to their teams' logs in one READ COMMITTED transaction. An id must not occur
- * twice in a team. Entries already in the log under their id are found, not appended; whether
- * their content is the same is the caller's to judge.
+ * Appends entries to their teams' logs in one READ COMMITTED transaction. Entries already in the log
+ * under their id are found, not appended, as are those under an id that came before; whether their content
+ * is the same is the caller's to judge.
  *
  * When it resolves, PostgreSQL has said that it is committed. When it rejects with an SQLSTATE the transaction
  * was rolled back; when with a broken connection, it may have been committed: call again with
@@ -128,8 +134,8 @@ async function guess(
   }
   const done = await appendToKnown(session, teams, entries, guessed, known);
   if (!done.asExpected) return undefined;
-  const { appended, ends } = done.extension;
-  const result = { entries: byTeamAndId(appended), appended, busy: nobody, refused: none };
+  const { entries: found, appended, ends } = done.extension;
+  const result = { entries: found, appended, busy: nobody, refused: none };
   return { result, ends };
 }
 
@@ -169,8 +175,8 @@ async function transact(
     await alongside(session);
   }
 
-  const extension = extendLogs(entries, logs, byTeamAndId(recorded), now);
-  const { appended, ends } = extension;
+  const extension = extendLogs(entries, logs, recorded, now);
+  const { entries: found, appended, ends } = extension;
   const answers = await inOneGo(session, (db) => [
     ...write(db, extension),
     db.query({ name: "commit", text: "COMMIT" }),
@@ -180,7 +186,7 @@ async function transact(
   if (command !== "COMMIT") throw new Error(`COMMIT was answered with ${command}`);
   return {
     result: {
-      entries: byTeamAndId([...recorded, ...appended]),
+      entries: found,
       appended,
       busy: new Set(teams.filter((team) => !logs.has(team) && !refused.has(team))),
       refused,
@@ -265,13 +271,4 @@ async function findRecorded(db: Queryable, entries: readonly NewEntry[]): Promis
     values: [oneTeam ? first?.teamId : `{${entries.map(({ teamId }) => teamId).join()}}`, ids],
   });
   return rows.map(entryFromRow);
-}
-
-function byTeamAndId(entries: readonly Entry[]): Map<TeamId, Map<EntryId, Entry>> {
-  const teams = new Map<TeamId, Map<EntryId, Entry>>();
-  for (const entry of entries) {
-    const ids = teams.get(entry.teamId) ?? new Map<EntryId, Entry>();
-    teams.set(entry.teamId, ids.set(entry.id, entry));
-  }
-  return teams;
 }

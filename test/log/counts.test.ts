@@ -59,7 +59,7 @@ test("whatever the batches, a log's counts and the sums on the way are those of 
           ...newEntry(teams[team] ?? teams[0]),
           ...kind,
         }));
-        const { ends, countedTo } = extendLogs(entries, logs, new Map(), i);
+        const { ends, countedTo } = extendLogs(entries, logs, [], i);
         all.push(...entries);
         for (const { teamId, size, recordTime, counts } of countedTo) {
           sums.push([teamId, size, recordTime, counts]);
@@ -95,7 +95,7 @@ test("a log whose counts are not known is appended to, and stays uncounted", () 
   const teamId = newTeam();
   const logs = new Map([[teamId, { lastRecordTime: undefined, frontier: new Frontier(sha256) }]]);
   const entries = Array.from({ length: countStride + 1 }, () => newEntry(teamId));
-  const { appended, ends, countedTo } = extendLogs(entries, logs, new Map(), 0);
+  const { appended, ends, countedTo } = extendLogs(entries, logs, [], 0);
   expect(appended.length).toBe(entries.length);
   expect(ends.get(teamId)?.counts).toBeUndefined();
   expect(countedTo).toEqual([]);

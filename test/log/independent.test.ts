@@ -43,7 +43,7 @@ const log: readonly Entry[] = fc
   .sample(arbitraryEntry(teamId), { numRuns: logSize, seed: 3 })
   .flatMap((entry, index) => {
     const ends = new Map([[teamId, { lastRecordTime: undefined, frontier }]]);
-    const { appended } = extendLogs([entry], ends, new Map(), 1_700_000_000_000 + index);
+    const { appended } = extendLogs([entry], ends, [], 1_700_000_000_000 + index);
     return appended;
   });
 

@@ -130,7 +130,7 @@ describe("the leaf of any entry", () => {
     for (const { details, actor, resource, action } of entries) {
       texts.push(actor.id, action, resource?.type ?? "");
       const { metadata, ...others } = details;
-      texts.push(...Object.values(others));
+      texts.push(...Object.values(others).filter((text) => text !== undefined));
       if (metadata !== undefined) visit(metadata, 1);
     }
     const planes = new Set(Array.from(texts.join(""), (c) => (c.codePointAt(0) ?? 0) >> 16));

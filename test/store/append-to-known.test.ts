@@ -84,6 +84,19 @@ async function expectWhole(teamId: TeamId): Promise<number> {
   return rows.length;
 }
 
+test("of entries under one id the first is appended, whether the log's end is known or not", async () => {
+  const process = new Process();
+  const team = newTeam();
+  for (const sequence of [1, 2]) {
+    const first = newEntry(team, "create");
+    const entries = await process.append(first, newEntry(team, "delete", first.id));
+    expect(entries.map(({ action }) => action)).toEqual(["create", "create"]);
+    expect(sequencesOf(entries)).toEqual([sequence, sequence]);
+  }
+  expect(process.guesses).toEqual([true]);
+  expect(await expectWhole(team)).toBe(2);
+});
+
 test("a process goes on in one go from where it left its logs, over tiles and counts", async () => {
   const process = new Process();
   const teams = [newTeam(), newTeam()] as const;

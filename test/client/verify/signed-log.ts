@@ -58,7 +58,7 @@ export class SignedLog {
     const details = { actorName: "Ada", metadata: { number: this.entries.length } };
     const entry = { ...newEntry(this.team), details, ...changes };
     const end = { lastRecordTime: undefined, frontier: this.#frontier };
-    const { appended } = extendLogs([entry], new Map([[this.team, end]]), new Map(), this.#now++);
+    const { appended } = extendLogs([entry], new Map([[this.team, end]]), [], this.#now++);
     const messages = appended.map((each) => create(AuditEntrySchema, encodeEntry(each)));
     this.entries.push(...messages);
     return at(messages, 0);
