@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,11 +18,18 @@ export async function chromiumLaunch(): Promise<LaunchOptions> {
     executablePath: join(home, "chromium"),
     env: {
       ...process.env,
-      FONTCONFIG_PATH: join(home, "fonts"),
+      FONTCONFIG_FILE: join(home, fontsFile),
       LD_LIBRARY_PATH: join(home, "al2023", "lib"),
     },
   };
 }
+
+/** The package's own looks for fonts where function services have them; without any, text has no width. */
+const fontsFile = "annals-fonts.conf";
+const fontsConfig = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir prefix="relative">fonts</dir></fontconfig>
+`;
 
 /** The package's archives are unpacked once for each of its versions, beside the other caches of tools. */
 async function unpacked(): Promise<string> {
@@ -34,16 +41,17 @@ async function unpacked(): Promise<string> {
   );
   const { version } = require(join(root, "package.json")) as { version: string };
   const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
-  const home = join(cache, `annals-chromium-${version}`);
+  const home = join(cache, `annals-browser-${version}`);
   if (existsSync(home)) return home;
   await mkdir(cache, { recursive: true });
-  const draft = await mkdtemp(join(cache, "annals-chromium-"));
+  const draft = await mkdtemp(join(cache, "annals-browser-"));
   // It unpacks into the system's temporary directory, and its libraries only where it sees a
   // function service: a process of its own is told that both are so.
   await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", unpack], {
     cwd: dirname(entry),
     env: { ...process.env, TMPDIR: draft, AWS_EXECUTION_ENV: "AWS_Lambda_nodejs24.x" },
   });
+  await writeFile(join(draft, fontsFile), fontsConfig);
   await rename(draft, home).catch(async (error: unknown) => {
     await rm(draft, { recursive: true });
     // Another run was faster.
