@@ -1,7 +1,6 @@
-import type { TeamId } from "../../src/ids.ts";
+import type { EntryId, TeamId } from "../../src/ids.ts";
 import { addEntries, type CountedTo, countStride } from "../../src/log/counts.ts";
 import { type Entry, hasDetails, type Millis, type NewEntry } from "../../src/log/entry.ts";
-import type { EntriesById } from "../../src/log/extend.ts";
 
 /**
  * Stands in for `src/log/extend.ts` in the append that is the baseline: positions and times are
@@ -25,9 +24,16 @@ interface LogEnd {
 export function extendLogs(
   entries: readonly NewEntry[],
   logs: ReadonlyMap<TeamId, LogEnd>,
-  recorded: EntriesById,
+  recorded: readonly Entry[],
   now: Millis,
 ) {
+  const found = new Map<TeamId, Map<EntryId, Entry>>();
+  const idsOf = (teamId: TeamId) => {
+    const ids = found.get(teamId) ?? new Map<EntryId, Entry>();
+    found.set(teamId, ids);
+    return ids;
+  };
+  for (const entry of recorded) idsOf(entry.teamId).set(entry.id, entry);
   const appended: Entry[] = [];
   const ends = new Map<
     TeamId,
@@ -37,10 +43,12 @@ export function extendLogs(
   for (const entry of entries) {
     const { teamId } = entry;
     const log = logs.get(teamId);
-    if (log === undefined || recorded.get(teamId)?.has(entry.id)) continue;
+    if (log === undefined) continue;
+    const ids = idsOf(teamId);
+    if (ids.has(entry.id)) continue;
     const recordTime = Math.max(now, log.lastRecordTime ?? now);
     log.frontier.size += 1n;
-    appended.push({
+    const next: Entry = {
       ...entry,
       recordTime,
       detailsDigest: constant,
@@ -48,7 +56,9 @@ export function extendLogs(
       detailsState: hasDetails(entry.details) ? "present" : "none",
       detailsSalt: constant,
       leafHash: constant,
-    });
+    };
+    appended.push(next);
+    ids.set(next.id, next);
     const { frontier, counts } = log;
     if (counts !== undefined) {
       addEntries(counts, entry);
@@ -58,7 +68,7 @@ export function extendLogs(
     }
     ends.set(teamId, { recordTime, frontier, counts });
   }
-  return { appended, ends, tiles: [], countedTo };
+  return { entries: found, appended, ends, tiles: [], countedTo };
 }
 
 /** As `frontierFrom`, of which only the size is left. */
