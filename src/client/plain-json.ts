@@ -5,8 +5,7 @@
  * (bidirectional controls, zero-width spaces) and what breaks lines.
  */
 const unsafe =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+  /[\p{Cc}\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/gu;
 
 /** The text with unsafe characters as `\u001b`, except for those in `kept`. */
 export function escapeUnsafe(text: string, kept = ""): string {

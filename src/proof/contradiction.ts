@@ -29,7 +29,7 @@ export interface Contradiction {
  * Compares a log's committed head with the last one signed, which must have been read before it.
  *
  * Only the two roots are believed. The consistency proof between them is made of what the database
- * holds and then verified, as any client would: so a head whose frontier was changed cannot be
+ * holds and then verified, as a client does it: so a head whose frontier was changed cannot be
  * signed, whatever was done to the tiles. Where nothing was signed yet, the head must be that of
  * the tree in the tiles.
  */
