@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { loadEnvFile } from "node:process";
-import { setFlagsFromString } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { createLogger } from "./logger.ts";
 import {
@@ -12,13 +12,23 @@ import {
 } from "./server/development.ts";
 import { type RunningServer, startServer } from "./server/server.ts";
 
+/** A heap that may be this large may also be let grow; bytes. */
+const roomyHeap = 2 ** 30;
+
+/** See docs/decisions/0024. */
+function tuneGarbageCollection(): void {
+  // Calls that wait are not to be allocated in the old space, where they keep what they refer to.
+  setFlagsFromString("--no-allocation-site-pretenuring");
+  // Full collections, each of which delays some hundred calls by 20 ms and more, are to be rare. Where memory
+  // is short V8 knows better.
+  if (getHeapStatistics().heap_size_limit >= roomyHeap) {
+    setFlagsFromString("--heap-growing-percent=300");
+  }
+}
+
 /** Runs the server until SIGTERM or SIGINT. A second signal ends it at once. */
 export async function serve(): Promise<void> {
-  // Calls that wait are not to be allocated in the old space, where they keep what they refer to until a full
-  // collection; and that, which costs more than a hundred calls 20 ms and more, is to be rare: see
-  // docs/decisions/0024.
-  setFlagsFromString("--no-allocation-site-pretenuring");
-  setFlagsFromString("--heap-growing-percent=300");
+  tuneGarbageCollection();
   if (existsSync(".env")) loadEnvFile(".env");
   const config = loadConfig(process.env);
   const logger = createLogger(config.logLevel);

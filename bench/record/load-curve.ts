@@ -66,7 +66,9 @@ export async function measureLoadCurve(setting: Setting): Promise<void> {
       value(outcome, latency(0.5)),
       value(outcome, latency(0.99)),
     ]),
-    note: "Arrivals at random times (Poisson) at shares of each one's own peak with 128 in flight.",
+    note:
+      "Arrivals at random times (Poisson) at shares of each one's own peak with 128 in flight. pgbench has " +
+      "the number of clients that is best at its peak, which makes its tail longer at small shares.",
   });
   for (const [name, at] of [
     ["p50", 0.5],

@@ -1,5 +1,5 @@
 import { figure, middle, progress } from "../report.ts";
-import { percentile } from "../samples.ts";
+import { median, percentile } from "../samples.ts";
 import type { Setting } from "../suite.ts";
 import type { Contestant } from "./contestant.ts";
 import { startPgbench } from "./pgbench.ts";
@@ -50,6 +50,12 @@ export async function measureTail(setting: Setting): Promise<void> {
       `${figure(Math.round(peak))}/s by Connect with 128 in flight.`,
   });
   const pgbench = outcomes.at(-1) as Outcome;
+  const kept = median(valuesOf(pgbench, (turn) => turn.perSecond));
+  if (kept < 0.9 * perSecond) {
+    throw new Error(
+      `pgbench kept ${figure(Math.round(kept))} of ${figure(perSecond)}/s: no measure`,
+    );
+  }
   for (const own of outcomes.slice(0, 2)) {
     report.claim({
       id: `tail.${own.contestant.name.endsWith("gRPC") ? "grpc" : "connect"}`,
