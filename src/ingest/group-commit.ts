@@ -6,6 +6,7 @@ import { ingestLimits } from "../limits.ts";
 import { sameContent } from "../log/content.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
 import type { Appended, AppendOptions } from "../store/append.ts";
+import { type AppendSession, NotBehind } from "../store/append-session.ts";
 import { halves, withoutPutOff } from "./batch.ts";
 import { BatchOrder } from "./batch-order.ts";
 import { type Batch, type Call, type IngestLimits, type Lane, Queue } from "./queue.ts";
@@ -32,9 +33,10 @@ export interface GroupCommitOptions {
 /** Backoff after a transaction that failed for a passing reason; doubled each time, jittered. */
 const retryDelayMs = { first: 20, most: 1_000 };
 /**
- * A transaction costs the same however few entries it has, so one of `busyEntries` or more, which says
- * that many come, is left alone: another begins beside it once `waitingEntries` make it worth while, or
- * after `patienceMs`, as when it waits for a lock.
+ * When a transaction begins beside another. One that others can be sent behind is left alone for `patienceMs`,
+ * after which it waits for a lock or a slow disk. Any other is left alone as long if it has `busyEntries` or
+ * more, which says that many come, and fewer than `waitingEntries` wait: a transaction costs the same
+ * however few entries it has.
  */
 const company = { busyEntries: 16, waitingEntries: 100, patienceMs: 50 };
 /** How long a team whose head is held is left alone before it is tried again. */
@@ -48,8 +50,8 @@ const uniqueViolation = "23505";
 /**
  * Gathers concurrent calls into transactions. While transactions are in flight calls queue up,
  * by team and in order of arrival; a free slot takes what is there at once, so that an idle
- * service has no delay and a busy one large batches. A team is in at most one transaction, so a
- * caller's order holds.
+ * service has no delay and a busy one large batches. A team is in at most one transaction, and in
+ * the one sent behind that, which is done only if that one is; so a caller's order holds.
  *
  * `record` resolves only after COMMIT. After a crash of this process or of the database in
  * between, an entry may have been committed without an answer: the same id finds it.
@@ -113,15 +115,18 @@ export class GroupCommit {
     const refusal = this.#options.refusal?.(entry.teamId);
     if (refusal !== undefined) throw refusal;
     const answer = this.#queue.add(entry, signal, order);
-    // Calls that arrive in one turn of the event loop go together.
-    if (!this.#pumping) {
-      this.#pumping = true;
-      queueMicrotask(() => {
-        this.#pumping = false;
-        this.#pump();
-      });
-    }
+    this.#pumpSoon();
     return answer;
+  }
+
+  /** Calls that arrive in one turn of the event loop go together. */
+  #pumpSoon(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
   }
 
   /**
@@ -139,53 +144,101 @@ export class GroupCommit {
   /** Begins transactions while they may and there are calls; else comes back when there may be. */
   #pump(): void {
     const now = performance.now();
-    while (this.#running.size < this.#maxTransactions && now >= this.#mayBeginAt()) {
+    for (const ahead of this.#running) this.#follow(ahead, now);
+    while (this.#mayBeginBeside() && now >= this.#mayBeginAt()) {
       const batch = this.#queue.take(now, this.#options.oneTeamPerTransaction ?? false);
       if (batch.length === 0) break;
-      const entries = batch.reduce((sum, { calls }) => sum + calls.length, 0);
-      const running = { entries, since: now };
-      this.#running.add(running);
-      void this.#commit(batch).finally(() => {
-        this.#running.delete(running);
-        this.#queue.release(batch);
-        this.#pump();
-      });
+      this.#begin(batch, now);
     }
     clearTimeout(this.#timer);
     const { nextAt } = this.#queue;
-    if (nextAt === undefined || this.#running.size >= this.#maxTransactions) return;
+    if (nextAt === undefined || !this.#mayBeginBeside()) return;
     const delay = Math.max(nextAt, this.#mayBeginAt()) - now;
     this.#timer = setTimeout(() => this.#pump(), Math.max(1, delay));
   }
 
-  /** When the next transaction may begin, by `performance.now()`. */
+  /**
+   * Sends a transaction right behind another once as many calls wait as that one has, so that the database goes
+   * on with it while that one's callers are answered. Only one: the more go together the less each costs.
+   */
+  #follow(ahead: Running, now: number): void {
+    const mayBeSent = ahead.session !== undefined && now >= this.#pausedUntil;
+    if (!mayBeSent || ahead.ahead !== undefined || ahead.behind !== undefined) return;
+    if (!this.#queue.holds(callsOf(ahead.batch), ahead.batch)) return;
+    const batch = this.#queue.take(now, false, ahead.batch);
+    if (batch.length > 0) this.#begin(batch, now, ahead);
+  }
+
+  /** Whether there is room for a transaction that is sent behind none. */
+  #mayBeginBeside(): boolean {
+    let beside = 0;
+    for (const { ahead } of this.#running) if (ahead === undefined) beside += 1;
+    return beside < this.#maxTransactions;
+  }
+
+  /** When a transaction may begin that is sent behind none, by `performance.now()`. */
   #mayBeginAt(): number {
     let at = this.#pausedUntil;
-    if (this.#running.size === 0 || this.#queue.holdsReady(company.waitingEntries)) return at;
-    for (const { entries, since } of this.#running) {
-      if (entries >= company.busyEntries) at = Math.max(at, since + company.patienceMs);
+    for (const running of this.#running) {
+      if (this.#isLeftAlone(running)) at = Math.max(at, running.since + company.patienceMs);
     }
     return at;
   }
 
-  /** Commits a batch; afterwards each of its calls is answered or back in its lane. */
-  async #commit(batch: Batch): Promise<void> {
-    const { unanswered, cause } = await this.#attempt(batch);
-    // From the back, so that a lane's calls come to its front in their order.
-    for (const { lane, calls } of unanswered.toReversed()) this.#queue.putBack(lane, calls, cause);
+  #isLeftAlone({ session, batch }: Running): boolean {
+    if (session !== undefined) return true;
+    return callsOf(batch) >= company.busyEntries && !this.#queue.holds(company.waitingEntries);
   }
 
-  /** Tries a batch in one transaction, or in halves if one of its entries makes it fail. */
-  async #attempt(taken: Batch): Promise<Attempt> {
+  #begin(batch: Batch, since: number, ahead?: Running): void {
+    const running: Running = { batch, since, ahead };
+    if (ahead !== undefined) ahead.behind = running;
+    this.#running.add(running);
+    const attempt = this.#attempt(batch, running);
+    running.attempt = attempt;
+    running.over = this.#finish(running, attempt);
+  }
+
+  /** Afterwards each of its calls is answered or back in its lane. */
+  async #finish(running: Running, attempt: Promise<Attempt>): Promise<void> {
+    const { unanswered, cause } = await attempt;
+    // Its calls come to the front of their lanes, before those of the one behind it.
+    if (unanswered.length > 0) await running.behind?.over;
+    // From the back, so that a lane's calls come to its front in their order.
+    for (const { lane, calls } of unanswered.toReversed()) this.#queue.putBack(lane, calls, cause);
+    this.#running.delete(running);
+    if (running.behind !== undefined) {
+      running.behind.ahead = undefined;
+      running.behind.since = performance.now();
+      // Else a dead one in the old space would keep all that came after it (docs/decisions/0024).
+      running.behind = undefined;
+    }
+    this.#queue.release(running.batch);
+    this.#pump();
+  }
+
+  /**
+   * Tries a batch in one transaction, or in halves if one of its entries makes it fail. Neither is one sent
+   * behind another tried in halves, nor is another sent behind a half.
+   */
+  async #attempt(taken: Batch, running?: Running): Promise<Attempt> {
     const batch = withoutPutOff(taken);
     if (batch.length === 0) return { unanswered: [] };
     const entries = batch.flatMap(({ calls }) => calls.map(({ entry }) => entry));
     const suspects = batch.filter(({ lane }) => lane.suspect).map(({ lane }) => lane.teamId);
+    const ahead = running?.ahead;
     const start = performance.now();
     let result: Appended;
     try {
-      result = await this.#options.append(entries, { skipIfBusy: new Set(suspects) });
+      result = await this.#options.append(entries, {
+        skipIfBusy: new Set(suspects),
+        ...(ahead && { behind: ahead.session }),
+        ...(running && { onSent: (session) => this.#onSent(running, session) }),
+      });
+      // Its callers are answered first, and what it recorded is told of first.
+      await ahead?.attempt;
     } catch (error) {
+      if (ahead !== undefined) return this.#failedBehind(batch, error, ahead);
       // A RangeError is a head that contradicts itself: nothing that another try would mend.
       const oneAtFault = valueRefused.test(sqlState(error)) || error instanceof RangeError;
       if (!oneAtFault) return this.#failed(batch, error);
@@ -216,6 +269,18 @@ export class GroupCommit {
     }
     if (result.appended.length > 0) this.#options.onAppended(result.appended);
     return { unanswered };
+  }
+
+  #onSent(running: Running, session: AppendSession): void {
+    running.session = session;
+    this.#pumpSoon();
+  }
+
+  /** Tried again for itself, which shows what was wrong with it, if it was not the one ahead. */
+  async #failedBehind(batch: Batch, error: unknown, ahead: Running): Promise<Attempt> {
+    if (error instanceof NotBehind) return { unanswered: batch };
+    const cause = (await ahead.attempt)?.cause;
+    return cause === undefined ? this.#failed(batch, error) : { unanswered: batch, cause };
   }
 
   /** The transaction failed for a passing reason: the batch is tried again, with the same ids. */
@@ -260,10 +325,24 @@ function refusesValues(error: unknown): boolean {
   return valueRefused.test(sqlState(error)) && !own;
 }
 
-/** A transaction in flight: with how many calls it began, and when. */
+/** A transaction in flight. */
 interface Running {
-  readonly entries: number;
-  readonly since: number;
+  readonly batch: Batch;
+  /** When it began, or the one ahead of it was over, by `performance.now()`. */
+  since: number;
+  /** The one that it was sent behind, until that is over. */
+  ahead?: Running | undefined;
+  /** The one that was sent behind it. */
+  behind?: Running | undefined;
+  /** Once it has been sent in one go, so that another may be sent behind it. */
+  session?: AppendSession;
+  attempt?: Promise<Attempt>;
+  /** Resolves when its calls are answered or back in their lanes. */
+  over?: Promise<void>;
+}
+
+function callsOf(batch: Batch): number {
+  return batch.reduce((sum, { calls }) => sum + calls.length, 0);
 }
 
 /** What an attempt leaves to be tried again, in its order, and why. */

@@ -32,7 +32,8 @@ export interface Lane {
   /** Entries and bytes of the lane, those in flight included. */
   entries: number;
   bytes: number;
-  inFlight: boolean;
+  /** Batches with calls of it: two if one is sent behind the other. */
+  inFlight: number;
   /** Its head was held by someone else: it is not waited for again, but tried. */
   suspect: boolean;
   /** Not before this time, by `performance.now()`. */
@@ -50,7 +51,7 @@ export type Batch = readonly { readonly lane: Lane; readonly calls: readonly Cal
 
 /**
  * The calls that wait to be recorded, a lane for each team. A lane is in at most one batch at a
- * time, so that a caller's order holds; lanes take turns.
+ * time, and in the one that is sent behind that, so that a caller's order holds; lanes take turns.
  */
 export class Queue {
   readonly #limits: IngestLimits;
@@ -100,20 +101,24 @@ export class Queue {
     this.#listen(call, lane);
     this.#lanes.set(lane.teamId, lane);
     this.#count(lane, entry, 1);
-    if (lane.waiting.push(call) === 1 && !lane.inFlight) this.#ready.push(lane);
+    if (lane.waiting.push(call) === 1 && lane.inFlight === 0) this.#ready.push(lane);
     return promise;
   }
 
-  /** Takes calls of ready lanes in turn, up to the limits of a transaction. */
-  take(now: number, oneLane: boolean): Batch {
+  /**
+   * Takes calls of ready lanes in turn, up to the limits of a transaction. What is to be sent behind a batch
+   * in flight may be of its lanes too, but of none whose head may be held.
+   */
+  take(now: number, oneLane: boolean, ahead: Batch = []): Batch {
     const { transactionEntries, transactionBytes } = this.#limits;
     const batch: { lane: Lane; calls: Call[] }[] = [];
+    const lanes = [...this.#ready, ...waitingLanes(ahead)];
     const notYet: Lane[] = [];
     let entries = 0;
     let bytes = 0;
-    while (this.#ready.length > 0 && entries < transactionEntries) {
-      const lane = this.#ready.shift() as Lane;
-      if (lane.notBefore > now) {
+    while (lanes.length > 0 && entries < transactionEntries) {
+      const lane = lanes.shift() as Lane;
+      if (lane.notBefore > now || (lane.suspect && ahead.length > 0)) {
         notYet.push(lane);
         continue;
       }
@@ -130,11 +135,12 @@ export class Queue {
         notYet.push(lane);
         break;
       }
-      lane.inFlight = true;
+      lane.inFlight += 1;
       batch.push({ lane, calls: lane.waiting.splice(0, count) });
       if (oneLane || (lane.waiting.length > 0 && !lane.suspect)) break;
     }
-    this.#ready = [...notYet, ...this.#ready];
+    // Lanes in flight are ready when their batch is over.
+    this.#ready = [...notYet, ...lanes].filter(({ inFlight }) => inFlight === 0);
     return batch;
   }
 
@@ -159,8 +165,8 @@ export class Queue {
   /** A batch's transaction is over: its lanes may be taken again. */
   release(batch: Batch): void {
     for (const { lane } of batch) {
-      lane.inFlight = false;
-      if (lane.waiting.length > 0) this.#ready.push(lane);
+      lane.inFlight -= 1;
+      if (lane.waiting.length > 0 && lane.inFlight === 0) this.#ready.push(lane);
       this.#forget(lane);
     }
   }
@@ -174,14 +180,15 @@ export class Queue {
     return first;
   }
 
-  /** Whether so many calls wait in lanes that have none in flight. */
-  holdsReady(calls: number): boolean {
-    let ready = 0;
+  /** Whether so many calls wait in lanes that have none in flight, or none but in the batch ahead. */
+  holds(calls: number, ahead: Batch = []): boolean {
+    let held = 0;
     for (const { waiting } of this.#ready) {
-      ready += waiting.length;
-      if (ready >= calls) return true;
+      held += waiting.length;
+      if (held >= calls) return true;
     }
-    return false;
+    for (const { waiting } of waitingLanes(ahead)) held += waiting.length;
+    return held >= calls;
   }
 
   /** Resolves when every call has been answered. */
@@ -276,8 +283,12 @@ export class Queue {
   }
 
   #forget(lane: Lane): void {
-    if (lane.entries === 0 && !lane.inFlight) this.#lanes.delete(lane.teamId);
+    if (lane.entries === 0 && lane.inFlight === 0) this.#lanes.delete(lane.teamId);
   }
+}
+
+function waitingLanes(batch: Batch): Lane[] {
+  return batch.map(({ lane }) => lane).filter(({ waiting }) => waiting.length > 0);
 }
 
 function emptyLane(teamId: TeamId): Lane {
@@ -286,7 +297,7 @@ function emptyLane(teamId: TeamId): Lane {
     waiting: [],
     entries: 0,
     bytes: 0,
-    inFlight: false,
+    inFlight: 0,
     suspect: false,
     notBefore: 0,
   };

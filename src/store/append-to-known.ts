@@ -1,7 +1,8 @@
-import type pg from "pg";
 import type { TeamId } from "../ids.ts";
 import type { Millis, NewEntry } from "../log/entry.ts";
 import { type Extension, extendLogs } from "../log/extend.ts";
+import type { AppendOptions } from "./append.ts";
+import type { AppendSession } from "./append-session.ts";
 import { write } from "./append-writes.ts";
 import { inOneGo } from "./batch.ts";
 import { BinaryArrays } from "./binary-arrays.ts";
@@ -64,27 +65,43 @@ export interface AppendedToKnown {
  * is written. The teams are given in their order.
  */
 export async function appendToKnown(
-  session: pg.PoolClient,
+  session: AppendSession,
   teams: readonly TeamId[],
   entries: readonly NewEntry[],
   guess: Guess,
   known: KnownLogs,
+  { behind, onSent }: Pick<AppendOptions, "behind" | "onSent">,
 ): Promise<AppendedToKnown> {
   const { logs, now } = guess;
   const values = lookValues(teams, guess, entries);
   const extension = extendLogs(entries, logs, [], now);
-  const [{ rows }] = await inOneGo(session, (db, arrived) => [
-    db.query<Found>({ name: "look", text: lookStatement, values }),
-    ...write(arrived, extension, onlyAsExpected),
-  ]);
-  const [found] = rows;
-  if (found === undefined) throw new Error("the database did not say what it found");
-  const status = session.getTransactionStatus();
-  if (status !== "I") throw new Error(`the session is in a transaction still (${status})`);
-  const asExpected = found.as_expected === "yes";
-  if (asExpected) known.tellLate(found.now);
-  else known.tell(found.now);
-  known.judge(asExpected);
+  const expected = known.expect(extension.ends);
+  let asExpected = false;
+  try {
+    const answers = inOneGo(
+      session.client,
+      (db, arrived) => [
+        db.query<Found>({ name: "look", text: lookStatement, values }),
+        ...write(arrived, extension, onlyAsExpected),
+      ],
+      behind !== undefined,
+    );
+    session.sent();
+    onSent?.(session);
+    const [{ rows }] = await answers;
+    const [found] = rows;
+    if (found === undefined) throw new Error("the database did not say what it found");
+    const status = session.client.getTransactionStatus();
+    if (status !== "I") throw new Error(`the session is in a transaction still (${status})`);
+    asExpected = found.as_expected === "yes";
+    if (asExpected) known.tellLate(found.now);
+    else known.tell(found.now);
+  } finally {
+    session.answered(asExpected);
+    known.met(expected, asExpected);
+  }
+  // One behind another may have been wrong for what that one met, and is tried again for itself.
+  if (asExpected || behind === undefined) known.judge(asExpected);
   return { extension, asExpected };
 }
 

@@ -10,6 +10,7 @@ import {
   type LogEnd,
 } from "../log/extend.ts";
 import { createHeads, findMissing, lockHeads } from "./append-heads.ts";
+import { AppendSession, NotBehind } from "./append-session.ts";
 import { appendToKnown } from "./append-to-known.ts";
 import { write } from "./append-writes.ts";
 import { inOneGo } from "./batch.ts";
@@ -52,6 +53,16 @@ export interface AppendOptions {
    * whose ends are known, before their heads are locked, and without it they are locked first.
    */
   readonly accepts?: (teamId: TeamId, size: bigint) => boolean;
+  /**
+   * Hears of its session once the append has been sent in one go, to logs whose ends are known: from then
+   * on another one may be sent behind it.
+   */
+  readonly onSent?: (session: AppendSession) => void;
+  /**
+   * The session of an append that is on its way: this one is sent behind it without waiting for its answer,
+   * and done if that one leaves the logs as it says.
+   */
+  readonly behind?: AppendSession | undefined;
   /** Where logs ended, of whose ends this one makes use and which it learns; of all appends of a server. */
   readonly known?: KnownLogs;
 }
@@ -65,29 +76,45 @@ export interface AppendOptions {
  * was rolled back; when with a broken connection, it may have been committed: call again with
  * the same ids. SQLSTATE 55P03: a head is held by another transaction.
  *
- * @throws LogInDoubt, or what the guard refuses a log for, if something is to be done alongside.
+ * @throws LogInDoubt, or what the guard refuses a log for, if something is to be done alongside;
+ *   NotBehind if it could not be sent behind another, or that one did not end as it said.
  */
 export async function append(
   pool: pg.Pool,
   entries: readonly NewEntry[],
   options: AppendOptions = {},
 ): Promise<Appended> {
-  const session = await pool.connect();
+  const { behind, known } = options;
+  const session =
+    behind === undefined ? new AppendSession(await pool.connect()) : join(behind, pool);
   let failure: Error | undefined;
   try {
-    await planAnew(session);
-    const { result, ends } =
-      (await guess(session, entries, options)) ?? (await transact(session, entries, options));
-    options.known?.left(ends);
-    notePlans(session, ends);
-    return result;
+    if (behind === undefined) await planAnew(session.client);
+    let done = await guess(session, entries, options);
+    if (done === undefined) {
+      if (behind !== undefined) throw new NotBehind("the logs are not known to end so");
+      done = await transact(session.client, entries, options);
+      known?.left(done.ends);
+    }
+    notePlans(session.client, done.ends);
+    return done.result;
   } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
+    if (!(error instanceof NotBehind)) failure = asError(error);
     throw error;
   } finally {
-    // A session that failed is closed: the server ends its transaction, whatever its state.
-    session.release(failure);
+    session.leave(failure);
   }
+}
+
+/** The session of an append that is on its way, unless somebody waits for one, or for it. */
+function join(behind: AppendSession, pool: pg.Pool): AppendSession {
+  if (pool.waitingCount > 0) throw new NotBehind("others wait for a session");
+  if (discarded.get(behind.client) === false) throw new NotBehind("its plans are to be discarded");
+  return behind.join();
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** A log of so many entries tells the planner's ways to an entry apart. */
@@ -121,10 +148,11 @@ interface Transacted {
 
 /** Appends in one go to logs whose ends are known; undefined if they are not, or not so. */
 async function guess(
-  session: pg.PoolClient,
+  session: AppendSession,
   entries: readonly NewEntry[],
-  { skipIfBusy, alongside, guard, accepts = () => guard === undefined, known }: AppendOptions,
+  options: AppendOptions,
 ): Promise<Transacted | undefined> {
+  const { skipIfBusy, alongside, guard, accepts = () => guard === undefined, known } = options;
   if (known === undefined || alongside !== undefined || skipIfBusy?.size) return undefined;
   const teams = teamsOf(entries);
   const guessed = known.guess(teams);
@@ -132,7 +160,7 @@ async function guess(
   for (const [teamId, { frontier }] of guessed.logs) {
     if (!accepts(teamId, frontier.size)) return undefined;
   }
-  const done = await appendToKnown(session, teams, entries, guessed, known);
+  const done = await appendToKnown(session, teams, entries, guessed, known, options);
   if (!done.asExpected) return undefined;
   const { entries: found, appended, ends } = done.extension;
   const result = { entries: found, appended, busy: nobody, refused: none };

@@ -3,6 +3,7 @@ import { columnTypes, type Queryable } from "./pool.ts";
 
 /**
  * Sends the statements that `ask` asks for in one write, with a single Sync behind them, and waits for all.
+ * With `behind` they are sent at once though the session is busy with others sent so, and run after them.
  * Outside of a transaction they are one. If one fails, those after it are not run, this throws its error,
  * and the session is good for nothing but to be closed. Each must have a name.
  *
@@ -16,13 +17,15 @@ import { columnTypes, type Queryable } from "./pool.ts";
  * transaction of one entry took here, and a quarter of what it took there.
  */
 export async function inOneGo<T extends readonly Promise<unknown>[]>(
-  session: pg.ClientBase,
+  session: pg.PoolClient,
   ask: (db: Queryable, arrived: Queryable) => readonly [...T],
+  behind = false,
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   const batch = new Batch();
   const answers = Promise.all(ask(batch.inTurn, batch.arrived));
   // Should the driver throw, nobody will wait for them.
   answers.catch(() => {});
+  if (behind) batch.sendAhead(session.connection);
   session.query(batch);
   return answers;
 }
@@ -45,6 +48,7 @@ class Batch implements pg.Submittable {
   };
   readonly #statements: Statement[] = [];
   #answered = 0;
+  #sent = false;
   #failure: Error | undefined;
   /** The driver's, which counts the time until it is called. */
   callback?: (error?: Error) => void;
@@ -64,8 +68,14 @@ class Batch implements pg.Submittable {
     return promise;
   }
 
+  /** Sends all if it can be, before the driver asks for it: answers come in the order of what was sent. */
+  sendAhead(connection: pg.Connection): void {
+    this.#sent = connection.stream.writable && this.submit(connection) === null;
+  }
+
   /** Sends all, or nothing if one cannot be sent, and returns why. */
   submit(connection: pg.Connection): Error | null {
+    if (this.#sent) return null;
     const arriving: Uint8Array[] = [];
     const running: Uint8Array[] = [];
     let messages = arriving;

@@ -15,6 +15,9 @@ interface Known {
   readonly ours: boolean;
 }
 
+/** Where an append that is on its way will leave its logs. */
+export type Expected = ReadonlyMap<TeamId, Known>;
+
 /** Where logs end and what time it is, unless others have appended or the clock was set. */
 export interface Guess {
   readonly logs: ReadonlyMap<TeamId, LogEnd>;
@@ -41,6 +44,8 @@ const mostWrong = 6;
  */
 export class KnownLogs {
   readonly #logs = new Map<TeamId, Known>();
+  /** Where appends that are on their way will leave logs, if all is as they expect. */
+  readonly #expected = new Map<TeamId, Known>();
   readonly #limits: AppendLimits;
   readonly #onGuess: (right: boolean) => void;
   #clock: { readonly now: Millis; readonly at: number } | undefined;
@@ -54,7 +59,10 @@ export class KnownLogs {
     this.#onGuess = onGuess;
   }
 
-  /** What to expect of these logs; undefined if it is not known of all. The caller may extend it. */
+  /**
+   * What to expect of these logs once the appends on their way are done; undefined if it is not known of
+   * all. The caller may extend it.
+   */
   guess(teams: readonly TeamId[]): Guess | undefined {
     if (this.#rest > 0) {
       this.#rest -= 1;
@@ -66,7 +74,7 @@ export class KnownLogs {
     if (clock === undefined || ageMs > clockAgeMs) return undefined;
     const logs = new Map<TeamId, LogEnd>();
     for (const teamId of teams) {
-      const known = this.#logs.get(teamId);
+      const known = this.#expected.get(teamId) ?? this.#logs.get(teamId);
       if (!known?.ours) return undefined;
       logs.set(teamId, {
         lastRecordTime: known.recordTime,
@@ -113,26 +121,50 @@ export class KnownLogs {
     this.#onGuess(right);
   }
 
+  /** An append is on its way that leaves logs so if all is as expected, which {@link met} is told. */
+  expect(ends: ReadonlyMap<TeamId, GrownLog>): Expected {
+    const expected = new Map<TeamId, Known>();
+    for (const [teamId, end] of ends) {
+      const known = this.#known(teamId, end);
+      if (known === undefined) continue;
+      expected.set(teamId, known);
+      this.#expected.set(teamId, known);
+    }
+    return expected;
+  }
+
+  /** Whether an append found all as expected; if not, nothing was appended, as far as is known. */
+  met(expected: Expected, asExpected: boolean): void {
+    for (const [teamId, known] of expected) {
+      if (asExpected) this.#logs.set(teamId, known);
+      // Another one may be on its way behind it.
+      if (this.#expected.get(teamId) === known) this.#expected.delete(teamId);
+    }
+  }
+
   /** A transaction has committed that left logs so. */
   left(ends: ReadonlyMap<TeamId, GrownLog>): void {
-    for (const [teamId, { frontier, recordTime, counts }] of ends) {
-      if (counts === undefined) {
-        // A log that is not counted yet would never be.
-        this.#logs.delete(teamId);
-        continue;
-      }
-      const before = this.#logs.get(teamId);
-      this.#logs.set(teamId, {
-        size: frontier.size,
-        hashes: Buffer.concat(frontier.hashes).toString("latin1"),
-        recordTime,
-        counts,
-        ours: before?.ours ?? true,
-      });
+    for (const [teamId, end] of ends) {
+      const known = this.#known(teamId, end);
+      // A log that is not counted yet would never be.
+      if (known === undefined) this.#logs.delete(teamId);
+      else this.#logs.set(teamId, known);
     }
     for (const teamId of this.#logs.keys()) {
       if (this.#logs.size <= this.#limits.knownLogs) break;
       this.#logs.delete(teamId);
     }
+  }
+
+  /** The end of a log as it is kept; undefined if it is not counted. */
+  #known(teamId: TeamId, { frontier, recordTime, counts }: GrownLog): Known | undefined {
+    if (counts === undefined) return undefined;
+    return {
+      size: frontier.size,
+      hashes: Buffer.concat(frontier.hashes).toString("latin1"),
+      recordTime,
+      counts,
+      ours: this.#logs.get(teamId)?.ours ?? true,
+    };
   }
 }

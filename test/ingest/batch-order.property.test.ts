@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { AuditError } from "../../src/errors.ts";
@@ -22,60 +23,72 @@ const planned = fc.record({
 });
 const whole = fc.constantFrom("commit", "commit", "commit", "lost", "refused");
 
-test("a caller that sends again what is put off has its entries in order, whatever fails", async () => {
-  const plan = {
-    entries: fc.array(planned, { minLength: 1, maxLength: 40 }),
-    transactions: fc.array(whole, { maxLength: 30 }),
-    transactionEntries: fc.integer({ min: 1, max: 12 }),
-    batchEntries: fc.integer({ min: 1, max: 20 }),
-  };
-  await fc.assert(
-    fc.asyncProperty(fc.record(plan), async (given) => {
-      const teams = [newTeam(), newTeam()] as const;
-      const failures = new Map<string, number>();
-      const sent = given.entries.map(({ team, bytes, failures: count }) => {
-        const entry = { ...newEntry(teams[team === 0 ? 0 : 1]), bytes };
-        failures.set(entry.id, count);
-        return entry;
-      });
-      const log = new FakeLog();
-      const limits = { queueBytes: 6_000, transactionEntries: given.transactionEntries };
-      const queue = groupCommitOver(log.append, { limits });
-      const outcomes = given.transactions.values();
-      const end = (next: FakeTransaction) => {
-        const bad = next.entries.find(({ id }) => failures.get(id) !== 0);
-        const count = failures.get(bad?.id ?? "");
-        const outcome = outcomes.next().value;
-        if (outcome === "lost") next.fail(databaseError("40P01"));
-        else if (outcome === "refused")
-          next.commit([], new Map(teams.map((team) => [team, refusal])));
-        else if (bad === undefined || count === undefined) next.commit();
-        else if (count < 0) next.fail(databaseError("22021"));
-        else {
-          // Found once it is alone; until then its neighbours are parted from it.
-          if (next.entries.length === 1) failures.set(bad.id, count - 1);
-          next.fail(notTheCallers);
+test.each([{ inOneGo: false }, { inOneGo: true }])(
+  "a caller that sends again what is put off has its entries in order, whatever fails: %o",
+  async ({ inOneGo }) => {
+    let behind = 0;
+    const plan = {
+      entries: fc.array(planned, { minLength: 1, maxLength: 40 }),
+      transactions: fc.array(whole, { maxLength: 30 }),
+      transactionEntries: fc.integer({ min: 1, max: 12 }),
+      batchEntries: fc.integer({ min: 1, max: 20 }),
+      turns: fc.array(fc.nat(2), { minLength: 1, maxLength: 10 }),
+    };
+    await fc.assert(
+      fc.asyncProperty(fc.record(plan), async (given) => {
+        const teams = [newTeam(), newTeam()] as const;
+        const failures = new Map<string, number>();
+        const sent = given.entries.map(({ team, bytes, failures: count }) => {
+          const entry = { ...newEntry(teams[team === 0 ? 0 : 1]), bytes };
+          failures.set(entry.id, count);
+          return entry;
+        });
+        const log = new FakeLog({ inOneGo });
+        const limits = { queueBytes: 6_000, transactionEntries: given.transactionEntries };
+        const queue = groupCommitOver(log.append, { limits });
+        const outcomes = given.transactions.values();
+        const end = (next: FakeTransaction) => {
+          const bad = next.entries.find(({ id }) => failures.get(id) !== 0);
+          const count = failures.get(bad?.id ?? "");
+          const outcome = outcomes.next().value;
+          if (outcome === "lost") next.fail(databaseError("40P01"));
+          else if (outcome === "refused")
+            next.commit([], new Map(teams.map((team) => [team, refusal])));
+          else if (bad === undefined || count === undefined) next.commit();
+          else if (count < 0) next.fail(databaseError("22021"));
+          else {
+            // Found once it is alone; until then its neighbours are parted from it.
+            if (next.entries.length === 1) failures.set(bad.id, count - 1);
+            next.fail(notTheCallers);
+          }
+        };
+        let ended = 0;
+        for (let waiting: NewEntry[] = sent; waiting.length > 0; ) {
+          const batch = waiting.slice(0, given.batchEntries);
+          const record = queue.inOrder(never);
+          const calls = Promise.all(batch.map((entry) => isPutOff(record(entry))));
+          for (;;) {
+            const next = await Promise.race([log.next(), calls.then(() => undefined)]);
+            if (next === undefined) break;
+            // Long enough, now and then, for another to be sent behind it.
+            for (let turns = given.turns[ended++ % given.turns.length] ?? 0; turns > 0; turns--) {
+              await turn();
+            }
+            if (next.isBehind) behind += 1;
+            end(next);
+          }
+          const putOff = await calls;
+          waiting = [...batch.filter((_, i) => putOff[i]), ...waiting.slice(batch.length)];
         }
-      };
-      for (let waiting: NewEntry[] = sent; waiting.length > 0; ) {
-        const batch = waiting.slice(0, given.batchEntries);
-        const record = queue.inOrder(never);
-        const calls = Promise.all(batch.map((entry) => isPutOff(record(entry))));
-        for (;;) {
-          const next = await Promise.race([log.next(), calls.then(() => undefined)]);
-          if (next === undefined) break;
-          end(next);
+        for (const team of teams) {
+          const sound = sent.filter(({ id }) => failures.get(id) !== -1);
+          expect(idsOf(log.committed, team)).toEqual(idsOf(sound, team));
         }
-        const putOff = await calls;
-        waiting = [...batch.filter((_, i) => putOff[i]), ...waiting.slice(batch.length)];
-      }
-      for (const team of teams) {
-        const sound = sent.filter(({ id }) => failures.get(id) !== -1);
-        expect(idsOf(log.committed, team)).toEqual(idsOf(sound, team));
-      }
-    }),
-  );
-});
+      }),
+    );
+    expect(behind > 20).toBe(inOneGo);
+  },
+);
 
 /** Whether the caller is to send the entry again. */
 async function isPutOff(call: Promise<unknown>): Promise<boolean> {

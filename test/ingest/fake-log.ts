@@ -1,20 +1,30 @@
+import type pg from "pg";
 import { pino } from "pino";
 import type { EntryId, TeamId } from "../../src/ids.ts";
 import { GroupCommit, type GroupCommitOptions } from "../../src/ingest/group-commit.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
 import type { Appended, AppendOptions } from "../../src/store/append.ts";
+import { AppendSession, NotBehind } from "../../src/store/append-session.ts";
 
 /** A transaction that the group commit has begun and that waits for a test to end it. */
 export interface FakeTransaction {
   readonly entries: readonly NewEntry[];
   readonly skipIfBusy: ReadonlySet<TeamId>;
+  /** Whether it was sent behind another: then it commits only if that one has. */
+  readonly isBehind: boolean;
   /** Says COMMIT, but for teams whose heads others hold, or whose logs are refused. */
   commit(busy?: Iterable<TeamId>, refused?: ReadonlyMap<TeamId, Error>): void;
   fail(error: Error): void;
 }
 
-/** An `append` without a database: each transaction waits for the test. */
+/**
+ * An `append` without a database: each transaction waits for the test. With `inOneGo` transactions are sent
+ * as to logs whose ends are known, so that others may be sent behind them.
+ */
 export class FakeLog {
+  readonly #inOneGo: boolean;
+  /** Whether what was sent last in a session committed as expected, once that is known. */
+  readonly #outcomes = new WeakMap<AppendSession, Promise<boolean>>();
   readonly committed: Entry[] = [];
   /** Every transaction begun so far. */
   readonly transactions: FakeTransaction[] = [];
@@ -24,27 +34,57 @@ export class FakeLog {
   #taken = 0;
   #begun = Promise.withResolvers<void>();
 
-  readonly append = (
+  constructor({ inOneGo = false } = {}) {
+    this.#inOneGo = inOneGo;
+  }
+
+  readonly append = async (
     entries: readonly NewEntry[],
-    { skipIfBusy = new Set() }: AppendOptions = {},
+    { skipIfBusy = new Set(), behind, onSent }: AppendOptions = {},
   ): Promise<Appended> => {
     const { promise, resolve, reject } = Promise.withResolvers<Appended>();
+    const outcome = Promise.withResolvers<boolean>();
+    const session = behind?.join() ?? new AppendSession(noClient);
+    const ahead = behind && this.#outcomes.get(behind);
+    const sent = this.#inOneGo && skipIfBusy.size === 0;
+    const answered = (asExpected: boolean) => {
+      if (sent) session.answered(asExpected);
+      outcome.resolve(asExpected);
+    };
     this.inFlight.add(entries);
     this.mostInFlight = Math.max(this.mostInFlight, this.inFlight.size);
     this.transactions.push({
       entries,
       skipIfBusy,
+      isBehind: behind !== undefined,
       commit: (busy = [], refused = new Map()) => {
-        this.inFlight.delete(entries);
-        resolve(this.#store(entries, new Set(busy), refused));
+        const end = (mayCommit: boolean) => {
+          this.inFlight.delete(entries);
+          if (!mayCommit) {
+            answered(false);
+            reject(new NotBehind("the one ahead did not commit"));
+            return;
+          }
+          const result = this.#store(entries, new Set(busy), refused);
+          answered(result.busy.size + result.refused.size === 0);
+          resolve(result);
+        };
+        if (ahead === undefined) end(true);
+        else void ahead.then(end);
       },
       fail: (error) => {
         this.inFlight.delete(entries);
+        answered(false);
         reject(error);
       },
     });
+    if (sent) {
+      this.#outcomes.set(session, outcome.promise);
+      session.sent();
+      onSent?.(session);
+    }
     this.#begun.resolve();
-    return promise;
+    return promise.finally(() => session.leave(undefined));
   };
 
   /** The next transaction, in the order in which they begin. */
@@ -94,6 +134,8 @@ export class FakeLog {
     };
   }
 }
+
+const noClient = { release: () => undefined } as unknown as pg.PoolClient;
 
 /** A group commit over an `append`, silent, that counts nothing. */
 export function groupCommitOver(

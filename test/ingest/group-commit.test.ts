@@ -4,7 +4,7 @@ import { AuditError } from "../../src/errors.ts";
 import type { TeamId } from "../../src/ids.ts";
 import type { Entry, NewEntry } from "../../src/log/entry.ts";
 import { newEntry, newTeam } from "../support/new-entry.ts";
-import { databaseError, FakeLog, groupCommitOver } from "./fake-log.ts";
+import { databaseError, FakeLog, type FakeTransaction, groupCommitOver } from "./fake-log.ts";
 
 const never = new AbortController().signal;
 
@@ -433,4 +433,210 @@ test("a call for a team whose log is known to be refused does not wait for a tra
   expect(entries.map(({ teamId }) => teamId)).toEqual([good]);
   commit();
   await call;
+});
+
+test("a connection that two transactions lose is one failure", async () => {
+  const log = new FakeLog({ inOneGo: true });
+  let retried = 0;
+  const queue = groupCommitOver(log.append, {
+    metrics: {
+      queued: () => undefined,
+      committed: () => undefined,
+      retried: () => {
+        retried += 1;
+      },
+    },
+  });
+  const team = newTeam();
+  const calls = [queue.record(newEntry(team), never)];
+  const first = await log.next();
+  calls.push(queue.record(newEntry(team), never));
+  const second = await log.next();
+  expect(second.isBehind).toBe(true);
+  for (const transaction of [first, second]) transaction.fail(databaseError("08006"));
+  const again = await log.next();
+  expect(again.entries).toHaveLength(2);
+  again.commit();
+  await Promise.all(calls);
+  expect(retried).toBe(1);
+});
+
+/** A group commit whose transactions others can be sent behind, and what it tells of in order. */
+function sendingInOneGo(limits = {}) {
+  const log = new FakeLog({ inOneGo: true });
+  const told: Entry[] = [];
+  const queue = groupCommitOver(log.append, {
+    limits,
+    onAppended: (entries) => told.push(...entries),
+  });
+  const record = (team: TeamId, ...actions: string[]) =>
+    actions.map((action) => outcome(queue.record(newEntry(team, action), never)));
+  const actions = () => log.committed.map(({ action }) => action);
+  return { log, queue, told, record, actions };
+}
+
+test("behind a transaction another is sent, of any teams, once as many calls wait as it has", async () => {
+  const { log, record } = sendingInOneGo();
+  const [a, b] = [newTeam(), newTeam()];
+  const calls = record(a, "one", "two");
+  const first = await log.next();
+  calls.push(...record(a, "three"));
+  await turn();
+  expect(log.transactions).toHaveLength(1);
+  calls.push(...record(b, "four"));
+  const second = await log.next();
+  expect(second.isBehind).toBe(true);
+  expect(second.entries.map(({ action }) => action).sort()).toEqual(["four", "three"]);
+  calls.push(...record(a, "five", "six"));
+  await turn();
+  // Only one: the more go together the less each costs.
+  expect(log.transactions).toHaveLength(2);
+  first.commit();
+  const third = await log.next();
+  expect(third.isBehind).toBe(true);
+  second.commit();
+  third.commit();
+  expect(await Promise.all(calls)).toEqual([1n, 2n, 3n, 1n, 4n, 5n]);
+});
+
+test("what was sent behind another is answered and told of after it", async () => {
+  const log = new FakeLog({ inOneGo: true });
+  const told: Entry[] = [];
+  // However long the answer to the first takes to be heard of.
+  const append: typeof log.append = async (entries, options) => {
+    const appended = await log.append(entries, options);
+    if (options?.behind === undefined) await turn();
+    return appended;
+  };
+  const queue = groupCommitOver(append, { onAppended: (entries) => told.push(...entries) });
+  const team = newTeam();
+  const answered: string[] = [];
+  for (const action of ["one", "two"]) {
+    void queue.record(newEntry(team, action), never).then(() => answered.push(action));
+    await turn();
+  }
+  const [first, second] = [await log.next(), await log.next()];
+  first.commit();
+  second.commit();
+  await expect.poll(() => answered).toEqual(["one", "two"]);
+  expect(told.map(({ sequence }) => sequence)).toEqual([1n, 2n]);
+});
+
+test.each([
+  ["fails for a passing reason", (first: FakeTransaction) => first.fail(databaseError("08006"))],
+  ["is refused by PostgreSQL", (first: FakeTransaction) => first.fail(databaseError("22P05"))],
+  [
+    "meets held heads",
+    (first: FakeTransaction) => first.commit(first.entries.map(({ teamId }) => teamId)),
+  ],
+])("if a transaction %s, what was sent behind it is tried after it", async (_, end) => {
+  const { log, record, actions } = sendingInOneGo();
+  const team = newTeam();
+  const calls = record(team, "one", "two");
+  const first = await log.next();
+  calls.push(...record(team, "three", "four"));
+  const second = await log.next();
+  // Whichever is heard of first.
+  second.commit();
+  end(first);
+  const all = Promise.all(calls);
+  let done = false;
+  void all.then(() => {
+    done = true;
+  });
+  while (!done) {
+    const transaction = await Promise.race([log.next(), all]);
+    if ("commit" in transaction) transaction.commit();
+  }
+  expect(await all).toEqual([1n, 2n, 3n, 4n]);
+  expect(actions()).toEqual(["one", "two", "three", "four"]);
+});
+
+test("what fails behind another is tried again for itself, and only then in halves", async () => {
+  const { log, record, actions } = sendingInOneGo();
+  const team = newTeam();
+  const calls = record(team, "one", "two");
+  const first = await log.next();
+  calls.push(...record(team, "three", "bad"));
+  const second = await log.next();
+  second.fail(databaseError("22P05"));
+  await turn();
+  expect(log.transactions).toHaveLength(2);
+  first.commit();
+  const again = await log.next();
+  expect(again.isBehind).toBe(false);
+  expect(again.entries).toHaveLength(2);
+  again.fail(databaseError("22P05"));
+  for (const _ of [1, 2]) {
+    const half = await log.next();
+    expect(half.isBehind).toBe(false);
+    if (half.entries.some(({ action }) => action === "bad")) half.fail(databaseError("22P05"));
+    else half.commit();
+  }
+  expect(await Promise.all(calls)).toEqual([1n, 2n, 3n, "INVALID_FIELD"]);
+  expect(actions()).toEqual(["one", "two", "three"]);
+});
+
+test("no other is sent behind a half, whose second half comes before those that wait", async () => {
+  const { log, record, actions } = sendingInOneGo();
+  const team = newTeam();
+  const calls = record(team, "one", "bad");
+  const whole = await log.next();
+  whole.fail(databaseError("22P05"));
+  const first = await log.next();
+  calls.push(...record(team, "three", "four"));
+  await turn();
+  expect(log.transactions).toHaveLength(2);
+  first.commit();
+  (await log.next()).fail(databaseError("22P05"));
+  const last = await log.next();
+  expect(last.isBehind).toBe(false);
+  last.commit();
+  expect(await Promise.all(calls)).toEqual([1n, "INVALID_FIELD", 2n, 3n]);
+  expect(actions()).toEqual(["one", "three", "four"]);
+});
+
+test("beside one that others can be sent behind another begins when both take long", async () => {
+  const { log, record } = sendingInOneGo();
+  const [a, b, c] = [newTeam(), newTeam(), newTeam()];
+  const calls = record(a, "one");
+  const first = await log.next();
+  calls.push(...record(b, "two"));
+  const second = await log.next();
+  expect(second.isBehind).toBe(true);
+  calls.push(...record(c, "three"));
+  calls.push(...record(a, "four"));
+  await turn();
+  expect(log.transactions).toHaveLength(2);
+  // The first is not answered: its lock may be held. Only the one that has no calls in either goes on.
+  const third = await log.next();
+  expect(third.isBehind).toBe(false);
+  expect(third.entries.map(({ action }) => action)).toEqual(["three"]);
+  third.commit();
+  await calls[2];
+  first.commit();
+  const fourth = await log.next();
+  expect(fourth.entries.map(({ action }) => action)).toEqual(["four"]);
+  second.commit();
+  fourth.commit();
+  expect(await Promise.all(calls)).toEqual([1n, 1n, 1n, 2n]);
+});
+
+test("a call cancelled behind a transaction that fails is not tried again", async () => {
+  const { log, queue, record } = sendingInOneGo();
+  const team = newTeam();
+  const calls = record(team, "one");
+  const first = await log.next();
+  const caller = new AbortController();
+  const cancelled = outcome(queue.record(newEntry(team, "two"), caller.signal));
+  const second = await log.next();
+  expect(second.isBehind).toBe(true);
+  caller.abort(new AuditError("DEADLINE_EXCEEDED", "too late"));
+  second.commit();
+  first.fail(databaseError("08006"));
+  expect(await cancelled).toBe("DEADLINE_EXCEEDED");
+  const again = await log.next();
+  expect(again.entries.map(({ action }) => action)).toEqual(["one"]);
+  again.commit();
+  expect(await Promise.all(calls)).toEqual([1n]);
 });

@@ -152,6 +152,49 @@ test("writes that have arrived before run in their place, and see what those bef
   expect(await numbers()).toEqual([1, 2, 10]);
 });
 
+test("what is sent behind another is run after it, and answered by itself", async () => {
+  await withSession(pools.write, async (session) => {
+    const wait = { name: "wait", text: "SELECT pg_sleep(0.05)" };
+    const first = inOneGo(session, (db) => [db.query(wait), count(db), insert(db, 1)]);
+    const endless: Record<string, unknown> = {};
+    endless.self = endless;
+    const unsendable = inOneGo(session, (db) => [insert(db, 2), insert(db, endless)], true);
+    await expect(unsendable).rejects.toThrow(/circular/);
+    const [, before] = await first;
+    expect(before.rows).toEqual([{ count: 0n }]);
+  });
+  const failure = await withSession(pools.write, async (session) => {
+    const failing = inOneGo(session, (db) => [insert(db, 5), insert(db, 1)]);
+    const failed = failing.catch((error: unknown) => error);
+    const behind = inOneGo(session, (db) => [count(db), insert(db, 3), count(db)], true);
+    const [before, , after] = await behind;
+    expect([before.rows, after.rows]).toEqual([[{ count: 1n }], [{ count: 2n }]]);
+    return failed;
+  });
+  expect(failure).toMatchObject({ code: "23505" });
+  expect(await numbers()).toEqual([1, 3]);
+});
+
+test("it is sent before the one ahead is answered", async () => {
+  const waits = "SELECT pg_advisory_xact_lock(77)";
+  const sent: string[] = [];
+  proxy.fromClient = (bytes) => {
+    sent.push(bytes.toString("latin1"));
+    return "pass";
+  };
+  const holder = await pools.write.connect();
+  await holder.query(`BEGIN; ${waits}`);
+  await withSession(proxied.write, async (session) => {
+    const first = inOneGo(session, (db) => [db.query({ name: "waits", text: waits })]);
+    const second = inOneGo(session, (db) => [insert(db, 4)], true);
+    await expect.poll(() => sent.join("")).toContain("INSERT INTO numbers");
+    await holder.query("ROLLBACK");
+    holder.release();
+    await Promise.all([first, second]);
+  });
+  expect(await numbers()).toEqual([4]);
+});
+
 test("sessions read what is committed, whatever the database's default", async () => {
   const { rows } = await pools.write.query<{ name: string }>("SELECT current_database() AS name");
   const setDefault = (level: string) =>
