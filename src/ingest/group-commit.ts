@@ -145,7 +145,7 @@ export class GroupCommit {
   #pump(): void {
     const now = performance.now();
     for (const ahead of this.#running) this.#follow(ahead, now);
-    while (this.#mayBeginBeside() && now >= this.#mayBeginAt()) {
+    while (this.#mayBeginBeside() && now >= this.#mayBeginAt(now)) {
       const batch = this.#queue.take(now, this.#options.oneTeamPerTransaction ?? false);
       if (batch.length === 0) break;
       this.#begin(batch, now);
@@ -153,7 +153,7 @@ export class GroupCommit {
     clearTimeout(this.#timer);
     const { nextAt } = this.#queue;
     if (nextAt === undefined || !this.#mayBeginBeside()) return;
-    const delay = Math.max(nextAt, this.#mayBeginAt()) - now;
+    const delay = Math.max(nextAt, this.#mayBeginAt(now)) - now;
     this.#timer = setTimeout(() => this.#pump(), Math.max(1, delay));
   }
 
@@ -162,9 +162,11 @@ export class GroupCommit {
    * on with it while that one's callers are answered. Only one: the more go together the less each costs.
    */
   #follow(ahead: Running, now: number): void {
-    const mayBeSent = ahead.session !== undefined && now >= this.#pausedUntil;
-    if (!mayBeSent || ahead.ahead !== undefined || ahead.behind !== undefined) return;
-    if (!this.#queue.holds(callsOf(ahead.batch), ahead.batch)) return;
+    if (!ahead.session?.takesMore || ahead.ahead !== undefined || ahead.behind !== undefined)
+      return;
+    // One that takes long may wait for a lock: then it goes on beside it.
+    if (now < this.#pausedUntil || now >= ahead.since + company.patienceMs) return;
+    if (!this.#queue.holds(callsOf(ahead.batch), now, ahead.batch)) return;
     const batch = this.#queue.take(now, false, ahead.batch);
     if (batch.length > 0) this.#begin(batch, now, ahead);
   }
@@ -177,17 +179,17 @@ export class GroupCommit {
   }
 
   /** When a transaction may begin that is sent behind none, by `performance.now()`. */
-  #mayBeginAt(): number {
+  #mayBeginAt(now: number): number {
     let at = this.#pausedUntil;
     for (const running of this.#running) {
-      if (this.#isLeftAlone(running)) at = Math.max(at, running.since + company.patienceMs);
+      if (this.#isLeftAlone(running, now)) at = Math.max(at, running.since + company.patienceMs);
     }
     return at;
   }
 
-  #isLeftAlone({ session, batch }: Running): boolean {
-    if (session !== undefined) return true;
-    return callsOf(batch) >= company.busyEntries && !this.#queue.holds(company.waitingEntries);
+  #isLeftAlone({ session, batch }: Running, now: number): boolean {
+    if (session?.takesMore) return true;
+    return callsOf(batch) >= company.busyEntries && !this.#queue.holds(company.waitingEntries, now);
   }
 
   #begin(batch: Batch, since: number, ahead?: Running): void {
@@ -202,8 +204,8 @@ export class GroupCommit {
   /** Afterwards each of its calls is answered or back in its lane. */
   async #finish(running: Running, attempt: Promise<Attempt>): Promise<void> {
     const { unanswered, cause } = await attempt;
-    // Its calls come to the front of their lanes, before those of the one behind it.
-    if (unanswered.length > 0) await running.behind?.over;
+    // Its calls come to the front of their lanes, before those of the one behind it; nothing comes between.
+    if (unanswered.length > 0 && running.behind !== undefined) await running.behind.over;
     // From the back, so that a lane's calls come to its front in their order.
     for (const { lane, calls } of unanswered.toReversed()) this.#queue.putBack(lane, calls, cause);
     this.#running.delete(running);
@@ -218,8 +220,8 @@ export class GroupCommit {
   }
 
   /**
-   * Tries a batch in one transaction, or in halves if one of its entries makes it fail. Neither is one sent
-   * behind another tried in halves, nor is another sent behind a half.
+   * Tries a batch in one transaction, or in halves if one of its entries makes it fail. Nothing is sent behind a
+   * half.
    */
   async #attempt(taken: Batch, running?: Running): Promise<Attempt> {
     const batch = withoutPutOff(taken);
@@ -235,10 +237,9 @@ export class GroupCommit {
         ...(ahead && { behind: ahead.session }),
         ...(running && { onSent: (session) => this.#onSent(running, session) }),
       });
-      // Its callers are answered first, and what it recorded is told of first.
-      await ahead?.attempt;
     } catch (error) {
-      if (ahead !== undefined) return this.#failedBehind(batch, error, ahead);
+      const putBack = ahead && (await this.#failedBehind(batch, error, ahead));
+      if (putBack !== undefined) return putBack;
       // A RangeError is a head that contradicts itself: nothing that another try would mend.
       const oneAtFault = valueRefused.test(sqlState(error)) || error instanceof RangeError;
       if (!oneAtFault) return this.#failed(batch, error);
@@ -249,6 +250,8 @@ export class GroupCommit {
       // A lane's later calls must not overtake its earlier ones.
       return { unanswered: [...unanswered, ...second], cause };
     }
+    // Its callers are answered first, and what it recorded is told of first.
+    await ahead?.attempt;
     this.#failures = 0;
     this.#options.metrics.committed(result.appended.length, (performance.now() - start) / 1_000);
     const unanswered: Batch[number][] = [];
@@ -276,11 +279,16 @@ export class GroupCommit {
     this.#pumpSoon();
   }
 
-  /** Tried again for itself, which shows what was wrong with it, if it was not the one ahead. */
-  async #failedBehind(batch: Batch, error: unknown, ahead: Running): Promise<Attempt> {
-    if (error instanceof NotBehind) return { unanswered: batch };
-    const cause = (await ahead.attempt)?.cause;
-    return cause === undefined ? this.#failed(batch, error) : { unanswered: batch, cause };
+  /**
+   * What was sent behind another and failed is to be tried for itself, unless the fault is known to be its own,
+   * since nothing is left of the one ahead.
+   */
+  async #failedBehind(batch: Batch, error: unknown, ahead: Running): Promise<Attempt | undefined> {
+    const left = error instanceof NotBehind ? undefined : await ahead.attempt;
+    if (left?.unanswered.length === 0) return undefined;
+    for (const { lane } of batch) lane.notBehind = true;
+    this.#options.metrics.retried();
+    return { unanswered: batch, cause: left?.cause };
   }
 
   /** The transaction failed for a passing reason: the batch is tried again, with the same ids. */

@@ -36,6 +36,8 @@ export interface Lane {
   inFlight: number;
   /** Its head was held by someone else: it is not waited for again, but tried. */
   suspect: boolean;
+  /** A batch with calls of it failed behind another, and is to be tried for itself. */
+  notBehind: boolean;
   /** Not before this time, by `performance.now()`. */
   notBefore: number;
 }
@@ -107,21 +109,14 @@ export class Queue {
 
   /**
    * Takes calls of ready lanes in turn, up to the limits of a transaction. What is to be sent behind a batch
-   * in flight may be of its lanes too, but of none whose head may be held.
+   * in flight may be of its lanes too.
    */
-  take(now: number, oneLane: boolean, ahead: Batch = []): Batch {
+  take(now: number, oneLane: boolean, ahead?: Batch): Batch {
     const { transactionEntries, transactionBytes } = this.#limits;
     const batch: { lane: Lane; calls: Call[] }[] = [];
-    const lanes = [...this.#ready, ...waitingLanes(ahead)];
-    const notYet: Lane[] = [];
     let entries = 0;
     let bytes = 0;
-    while (lanes.length > 0 && entries < transactionEntries) {
-      const lane = lanes.shift() as Lane;
-      if (lane.notBefore > now || (lane.suspect && ahead.length > 0)) {
-        notYet.push(lane);
-        continue;
-      }
+    for (const lane of this.#takable(now, ahead)) {
       let count = 0;
       for (const { entry } of lane.waiting) {
         // Of a team whose head may be held, one call is enough to find out.
@@ -131,17 +126,31 @@ export class Queue {
         entries += 1;
         bytes += entry.bytes;
       }
-      if (count === 0) {
-        notYet.push(lane);
-        break;
-      }
+      if (count === 0) break;
       lane.inFlight += 1;
+      lane.notBehind = false;
       batch.push({ lane, calls: lane.waiting.splice(0, count) });
       if (oneLane || (lane.waiting.length > 0 && !lane.suspect)) break;
     }
-    // Lanes in flight are ready when their batch is over.
-    this.#ready = [...notYet, ...lanes].filter(({ inFlight }) => inFlight === 0);
+    this.#ready = this.#ready.filter(({ inFlight }) => inFlight === 0);
     return batch;
+  }
+
+  /**
+   * The lanes whose turn it is. Behind a batch none comes after one that is not to go behind another: else
+   * that would wait as long as others go on being sent so.
+   */
+  #takable(now: number, ahead?: Batch): Lane[] {
+    const lanes: Lane[] = [];
+    for (const lane of this.#ready) {
+      if (lane.notBefore > now) continue;
+      if (ahead !== undefined && (lane.suspect || lane.notBehind)) return lanes;
+      lanes.push(lane);
+    }
+    for (const { lane } of ahead ?? []) {
+      if (lane.waiting.length > 0) lanes.push(lane);
+    }
+    return lanes;
   }
 
   /**
@@ -180,15 +189,14 @@ export class Queue {
     return first;
   }
 
-  /** Whether so many calls wait in lanes that have none in flight, or none but in the batch ahead. */
-  holds(calls: number, ahead: Batch = []): boolean {
+  /** Whether so many calls wait in the lanes whose turn it is. */
+  holds(calls: number, now: number, ahead?: Batch): boolean {
     let held = 0;
-    for (const { waiting } of this.#ready) {
+    for (const { waiting } of this.#takable(now, ahead)) {
       held += waiting.length;
       if (held >= calls) return true;
     }
-    for (const { waiting } of waitingLanes(ahead)) held += waiting.length;
-    return held >= calls;
+    return false;
   }
 
   /** Resolves when every call has been answered. */
@@ -287,10 +295,6 @@ export class Queue {
   }
 }
 
-function waitingLanes(batch: Batch): Lane[] {
-  return batch.map(({ lane }) => lane).filter(({ waiting }) => waiting.length > 0);
-}
-
 function emptyLane(teamId: TeamId): Lane {
   return {
     teamId,
@@ -299,6 +303,7 @@ function emptyLane(teamId: TeamId): Lane {
     bytes: 0,
     inFlight: 0,
     suspect: false,
+    notBehind: false,
     notBefore: 0,
   };
 }

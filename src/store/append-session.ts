@@ -22,13 +22,18 @@ export class AppendSession {
     this.client = client;
   }
 
+  /** Whether another append can be sent behind what is on its way. */
+  get takesMore(): boolean {
+    return this.#unanswered > 0 && !this.#spoilt;
+  }
+
   /**
    * For an append to be sent behind what is on its way.
    *
    * @throws NotBehind if nothing is, which may then be in the middle of a transaction.
    */
   join(): this {
-    if (this.#unanswered === 0 || this.#spoilt) throw new NotBehind("nothing is on its way");
+    if (!this.takesMore) throw new NotBehind("nothing is on its way");
     this.#users += 1;
     return this;
   }

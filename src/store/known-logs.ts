@@ -137,8 +137,8 @@ export class KnownLogs {
   met(expected: Expected, asExpected: boolean): void {
     for (const [teamId, known] of expected) {
       if (asExpected) this.#logs.set(teamId, known);
-      // Another one may be on its way behind it.
-      if (this.#expected.get(teamId) === known) this.#expected.delete(teamId);
+      // Another one may be on its way behind it, which cannot be right if this one was not.
+      if (!asExpected || this.#expected.get(teamId) === known) this.#expected.delete(teamId);
     }
   }
 

@@ -42,6 +42,7 @@ export class FakeLog {
     entries: readonly NewEntry[],
     { skipIfBusy = new Set(), behind, onSent }: AppendOptions = {},
   ): Promise<Appended> => {
+    if (behind !== undefined && skipIfBusy.size > 0) throw new NotBehind("heads may be held");
     const { promise, resolve, reject } = Promise.withResolvers<Appended>();
     const outcome = Promise.withResolvers<boolean>();
     const session = behind?.join() ?? new AppendSession(noClient);
