@@ -471,6 +471,16 @@ function sendingInOneGo(limits = {}) {
   return { log, queue, told, record, actions };
 }
 
+/** Commits whatever begins until the calls are answered. */
+async function commitAll<T>(log: FakeLog, calls: readonly Promise<T>[]): Promise<T[]> {
+  const all = Promise.all(calls);
+  for (;;) {
+    const next = await Promise.race([all.then(() => undefined), log.next()]);
+    if (next === undefined) return all;
+    next.commit();
+  }
+}
+
 test("behind a transaction another is sent, of any teams, once as many calls wait as it has", async () => {
   const { log, record } = sendingInOneGo();
   const [a, b] = [newTeam(), newTeam()];
@@ -535,16 +545,8 @@ test.each([
   // Whichever is heard of first.
   second.commit();
   end(first);
-  const all = Promise.all(calls);
-  let done = false;
-  void all.then(() => {
-    done = true;
-  });
-  while (!done) {
-    const transaction = await Promise.race([log.next(), all]);
-    if ("commit" in transaction) transaction.commit();
-  }
-  expect(await all).toEqual([1n, 2n, 3n, 4n]);
+  const answers = await commitAll(log, calls);
+  expect(answers).toEqual([1n, 2n, 3n, 4n]);
   expect(actions()).toEqual(["one", "two", "three", "four"]);
 });
 
@@ -725,15 +727,7 @@ test("nothing comes between calls that are put back and those before them", asyn
     // At whatever tick it comes, it is behind what came before it.
     for (let i = 0; i < ticks; i++) await undefined;
     calls.push(...record(team, "three"));
-    const all = Promise.all(calls);
-    let done = false;
-    void all.then(() => {
-      done = true;
-    });
-    while (!done) {
-      const transaction = await Promise.race([log.next(), all]);
-      if ("commit" in transaction) transaction.commit();
-    }
+    expect(await commitAll(log, calls)).toEqual([1n, 2n, 3n]);
     expect(actions()).toEqual(["one", "two", "three"]);
   }
 });
