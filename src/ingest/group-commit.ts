@@ -1,27 +1,17 @@
-import type { Logger } from "pino";
 import type { CallSignal } from "../call-signal.ts";
-import { AuditError, invalidField, sqlState } from "../errors.ts";
-import { formatEntryId, type TeamId } from "../ids.ts";
+import { AuditError } from "../errors.ts";
+import type { TeamId } from "../ids.ts";
 import { ingestLimits } from "../limits.ts";
-import { sameContent } from "../log/content.ts";
 import type { Entry, NewEntry } from "../log/entry.ts";
-import type { Appended, AppendOptions } from "../store/append.ts";
-import { type AppendSession, NotBehind } from "../store/append-session.ts";
-import { halves, withoutPutOff } from "./batch.ts";
+import type { AppendSession } from "../store/append-session.ts";
+import { type Attempt, Attempts, type AttemptsOptions } from "./attempts.ts";
 import { BatchOrder } from "./batch-order.ts";
-import { type Batch, type Call, type IngestLimits, type Lane, Queue } from "./queue.ts";
+import { type Batch, type IngestLimits, Queue } from "./queue.ts";
 
 /** What the group commit needs of the world. */
-export interface GroupCommitOptions {
-  /** One transaction; see `append` in the store. */
-  readonly append: (entries: readonly NewEntry[], options?: AppendOptions) => Promise<Appended>;
-  /** Hears of entries right after their COMMIT, by team in the order of their sequences. */
-  readonly onAppended: (entries: readonly Entry[]) => void;
-  readonly logger: Logger;
-  readonly metrics: {
+export interface GroupCommitOptions extends AttemptsOptions {
+  readonly metrics: AttemptsOptions["metrics"] & {
     queued(entries: number, bytes: number): void;
-    committed(entries: number, seconds: number): void;
-    retried(): void;
   };
   /** Why a team's log must not be appended to just now; undefined if it may. */
   readonly refusal?: (teamId: TeamId) => Error | undefined;
@@ -30,8 +20,6 @@ export interface GroupCommitOptions {
   readonly limits?: Partial<IngestLimits>;
 }
 
-/** Backoff after a transaction that failed for a passing reason; doubled each time, jittered. */
-const retryDelayMs = { first: 20, most: 1_000 };
 /**
  * When a transaction begins beside another. One that others can be sent behind is left alone for `patienceMs`,
  * after which it waits for a lock or a slow disk. Any other is left alone as long if it has `busyEntries` or
@@ -39,13 +27,6 @@ const retryDelayMs = { first: 20, most: 1_000 };
  * however few entries it has.
  */
 const company = { busyEntries: 16, waitingEntries: 100, patienceMs: 50 };
-/** How long a team whose head is held is left alone before it is tried again. */
-const busyDelayMs = 50;
-/** SQLSTATE classes that one entry's values cause: data exceptions, constraints, limits. */
-const valueRefused = /^(22|23|54)/;
-const lockNotAvailable = "55P03";
-/** Ids are looked up and positions given under the head's lock: neither can be taken. */
-const uniqueViolation = "23505";
 
 /**
  * Gathers concurrent calls into transactions. While transactions are in flight calls queue up,
@@ -59,11 +40,9 @@ const uniqueViolation = "23505";
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
   readonly #queue: Queue;
+  readonly #attempts: Attempts;
   readonly #maxTransactions: number;
   readonly #running = new Set<Running>();
-  /** Transactions that failed in a row, and until when the next one waits for that. */
-  #failures = 0;
-  #pausedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #pumping = false;
   #closed = false;
@@ -73,6 +52,7 @@ export class GroupCommit {
     this.#options = options;
     this.#maxTransactions = limits.transactions;
     this.#queue = new Queue(limits, options.metrics.queued);
+    this.#attempts = new Attempts(options, this.#queue);
   }
 
   /**
@@ -165,7 +145,7 @@ export class GroupCommit {
     if (!ahead.session?.takesMore || ahead.ahead !== undefined || ahead.behind !== undefined)
       return;
     // One that takes long may wait for a lock: then it goes on beside it.
-    if (now < this.#pausedUntil || now >= ahead.since + company.patienceMs) return;
+    if (now < this.#attempts.pausedUntil || now >= ahead.since + company.patienceMs) return;
     if (!this.#queue.holds(callsOf(ahead.batch), now, ahead.batch)) return;
     const batch = this.#queue.take(now, false, ahead.batch);
     if (batch.length > 0) this.#begin(batch, now, ahead);
@@ -180,7 +160,7 @@ export class GroupCommit {
 
   /** When a transaction may begin that is sent behind none, by `performance.now()`. */
   #mayBeginAt(now: number): number {
-    let at = this.#pausedUntil;
+    let at = this.#attempts.pausedUntil;
     for (const running of this.#running) {
       if (this.#isLeftAlone(running, now)) at = Math.max(at, running.since + company.patienceMs);
     }
@@ -196,7 +176,11 @@ export class GroupCommit {
     const running: Running = { batch, since, ahead };
     if (ahead !== undefined) ahead.behind = running;
     this.#running.add(running);
-    const attempt = this.#attempt(batch, running);
+    const onSent = (session: AppendSession) => {
+      running.session = session;
+      this.#pumpSoon();
+    };
+    const attempt = this.#attempts.make(batch, onSent, ahead);
     running.attempt = attempt;
     running.over = this.#finish(running, attempt);
   }
@@ -218,119 +202,6 @@ export class GroupCommit {
     this.#queue.release(running.batch);
     this.#pump();
   }
-
-  /**
-   * Tries a batch in one transaction, or in halves if one of its entries makes it fail. Nothing is sent behind a
-   * half.
-   */
-  async #attempt(taken: Batch, running?: Running): Promise<Attempt> {
-    const batch = withoutPutOff(taken);
-    if (batch.length === 0) return { unanswered: [] };
-    const entries = batch.flatMap(({ calls }) => calls.map(({ entry }) => entry));
-    const suspects = batch.filter(({ lane }) => lane.suspect).map(({ lane }) => lane.teamId);
-    const ahead = running?.ahead;
-    const start = performance.now();
-    let result: Appended;
-    try {
-      result = await this.#options.append(entries, {
-        skipIfBusy: new Set(suspects),
-        ...(ahead && { behind: ahead.session }),
-        ...(running && { onSent: (session) => this.#onSent(running, session) }),
-      });
-    } catch (error) {
-      const putBack = ahead && (await this.#failedBehind(batch, error, ahead));
-      if (putBack !== undefined) return putBack;
-      // A RangeError is a head that contradicts itself: nothing that another try would mend.
-      const oneAtFault = valueRefused.test(sqlState(error)) || error instanceof RangeError;
-      if (!oneAtFault) return this.#failed(batch, error);
-      if (entries.length === 1) return this.#refused(batch, error);
-      const [first, second] = halves(batch);
-      const { unanswered, cause } = await this.#attempt(first);
-      if (unanswered.length === 0) return this.#attempt(second);
-      // A lane's later calls must not overtake its earlier ones.
-      return { unanswered: [...unanswered, ...second], cause };
-    }
-    // Its callers are answered first, and what it recorded is told of first.
-    await ahead?.attempt;
-    this.#failures = 0;
-    this.#options.metrics.committed(result.appended.length, (performance.now() - start) / 1_000);
-    const unanswered: Batch[number][] = [];
-    for (const { lane, calls } of batch) {
-      lane.suspect = result.busy.has(lane.teamId);
-      if (lane.suspect) {
-        lane.notBefore = performance.now() + busyDelayMs;
-        unanswered.push({ lane, calls });
-        continue;
-      }
-      const refusal = result.refused.get(lane.teamId);
-      if (refusal !== undefined) {
-        for (const call of calls) putOff(lane, call, refusal);
-        continue;
-      }
-      const recorded = result.entries.get(lane.teamId);
-      for (const call of calls) call.settle(answer(call.entry, recorded?.get(call.entry.id)));
-    }
-    if (result.appended.length > 0) this.#options.onAppended(result.appended);
-    return { unanswered };
-  }
-
-  #onSent(running: Running, session: AppendSession): void {
-    running.session = session;
-    this.#pumpSoon();
-  }
-
-  /**
-   * What was sent behind another and failed is to be tried for itself, unless the fault is known to be its own,
-   * since nothing is left of the one ahead.
-   */
-  async #failedBehind(batch: Batch, error: unknown, ahead: Running): Promise<Attempt | undefined> {
-    const left = error instanceof NotBehind ? undefined : await ahead.attempt;
-    if (left?.unanswered.length === 0) return undefined;
-    for (const { lane } of batch) lane.notBehind = true;
-    this.#options.metrics.retried();
-    return { unanswered: batch, cause: left?.cause };
-  }
-
-  /** The transaction failed for a passing reason: the batch is tried again, with the same ids. */
-  #failed(batch: Batch, error: unknown): Attempt {
-    const { logger, metrics } = this.#options;
-    metrics.retried();
-    if (sqlState(error) === lockNotAvailable) {
-      // Which heads are held, the next tries show, by waiting for none. Where one is there may be
-      // more (a frozen replica held all of a batch), and each wait costs the others theirs.
-      this.#queue.suspectAll();
-    } else {
-      this.#failures += 1;
-      const delay = Math.min(retryDelayMs.most, retryDelayMs.first * 2 ** (this.#failures - 1));
-      this.#pausedUntil = performance.now() + delay * (0.5 + Math.random() / 2);
-    }
-    logger.warn({ err: error, teams: batch.length }, "an append failed and is tried again");
-    return { unanswered: batch, cause: error };
-  }
-
-  /** A batch of one entry that cannot be recorded. */
-  #refused(batch: Batch, error: unknown): Attempt {
-    this.#options.logger.error({ err: error }, "an entry cannot be recorded");
-    const invalid = refusesValues(error);
-    const refusal = invalid
-      ? invalidField("entry", "the database refuses its values")
-      : new AuditError("INTERNAL", "internal error", { cause: error });
-    for (const { lane, calls } of batch) {
-      for (const call of calls) {
-        // What is invalid is not sent again, so nothing waits for it.
-        if (invalid) call.settle(refusal);
-        else putOff(lane, call, refusal);
-      }
-    }
-    return { unanswered: [] };
-  }
-}
-
-/** Whether it was a caller's values that PostgreSQL refused, not what Annals writes itself. */
-function refusesValues(error: unknown): boolean {
-  const table = error instanceof Error && "table" in error ? error.table : undefined;
-  const own = sqlState(error) === uniqueViolation || (table ?? "audit_logs") !== "audit_logs";
-  return valueRefused.test(sqlState(error)) && !own;
 }
 
 /** A transaction in flight. */
@@ -351,27 +222,6 @@ interface Running {
 
 function callsOf(batch: Batch): number {
   return batch.reduce((sum, { calls }) => sum + calls.length, 0);
-}
-
-/** What an attempt leaves to be tried again, in its order, and why. */
-interface Attempt {
-  readonly unanswered: Batch;
-  readonly cause?: unknown;
-}
-
-/** Ends a call that may be made again, and with it those behind it in its order. */
-function putOff(lane: Lane, call: Call, refusal: Error): void {
-  call.order?.putOff(lane.teamId, refusal);
-  call.settle(refusal);
-}
-
-function answer(entry: NewEntry, recorded: Entry | undefined): Entry | Error {
-  if (recorded === undefined) return new Error("an entry is missing from its own transaction");
-  if (sameContent(entry, recorded)) return recorded;
-  const id = formatEntryId(entry.id);
-  return new AuditError("ID_CONFLICT", `${id} was recorded with other content`, {
-    metadata: { id },
-  });
 }
 
 function shuttingDown(): AuditError {
