@@ -10,6 +10,7 @@ import {
   type LogEnd,
 } from "../log/extend.ts";
 import { createHeads, findMissing, lockHeads } from "./append-heads.ts";
+import { notePlans, planAnew, plansAreOld } from "./append-plans.ts";
 import { AppendSession, NotBehind } from "./append-session.ts";
 import { appendToKnown } from "./append-to-known.ts";
 import { write } from "./append-writes.ts";
@@ -109,35 +110,12 @@ export async function append(
 /** The session of an append that is on its way, unless somebody waits for one, or for it. */
 function join(behind: AppendSession, pool: pg.Pool): AppendSession {
   if (pool.waitingCount > 0) throw new NotBehind("others wait for a session");
-  if (discarded.get(behind.client) === false) throw new NotBehind("its plans are to be discarded");
+  if (plansAreOld(behind.client)) throw new NotBehind("its plans are to be discarded");
   return behind.join();
 }
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
-}
-
-/** A log of so many entries tells the planner's ways to an entry apart. */
-const plannedFrom = 1_000n;
-
-/** Sessions that have appended to such a log, and whether they have discarded their plans since. */
-const discarded = new WeakMap<pg.PoolClient, boolean>();
-
-/**
- * Plans are kept, and in a table of some 200 entries without statistics all indexes that begin with the
- * team promise the same: one made then may read a whole log for each id. So they are made again, once, before
- * anything else is asked of the session.
- */
-async function planAnew(session: pg.PoolClient): Promise<void> {
-  if (discarded.get(session) !== false) return;
-  await session.query("DISCARD PLANS");
-  discarded.set(session, true);
-}
-
-function notePlans(session: pg.PoolClient, ends: Extension["ends"]): void {
-  if (discarded.has(session)) return;
-  if (ends.values().some(({ frontier }) => frontier.size >= plannedFrom))
-    discarded.set(session, false);
 }
 
 /** What a transaction did, and where it left the logs. */
