@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../../src/log/entry.ts";
-import { canonicalJson } from "../../src/log/jcs.ts";
+import { CanonicalWriter, canonicalJson } from "../../src/log/jcs.ts";
 import { arbitraryJson } from "../support/arbitrary-entry.ts";
 import { definedJson } from "./defined-leaf.ts";
 
@@ -144,3 +144,56 @@ function reversed(value: Json): Json {
   const members = Object.entries(value).map(([key, member]) => [key, reversed(member)]);
   return Object.fromEntries(members.reverse());
 }
+
+describe("the writer of canonical JSON", () => {
+  test("writes any time of the years 0001 to 9999 as Date does", () => {
+    const writer = new CanonicalWriter();
+    const first = Date.parse("0001-01-01T00:00:00.000Z");
+    const last = Date.parse("9999-12-31T23:59:59.999Z");
+    const time = fc.oneof(
+      fc.integer({ min: first, max: last }),
+      // Most are of one day after another of it.
+      fc.integer({ min: -100_000, max: 100_000 }),
+      fc.constantFrom(first, last),
+    );
+    fc.assert(
+      fc.property(time, (millis) => {
+        writer.reset();
+        writer.time(millis);
+        expect(writer.text()).toBe(new Date(millis).toISOString());
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  test("writes more than it has room for, of any kind, whatever was written before", () => {
+    const writer = new CanonicalWriter();
+    const pieces: [(size: number) => void, (size: number) => string][] = [
+      [(size) => writer.string("a".repeat(size)), (size) => `"${"a".repeat(size)}"`],
+      [(size) => writer.string(`${"a".repeat(size)}é`), (size) => `"${"a".repeat(size)}é"`],
+      [(size) => writer.string("\u2028".repeat(size)), (size) => `"${"\u2028".repeat(size)}"`],
+      [(size) => writer.string("\n".repeat(size)), (size) => `"${"\\n".repeat(size)}"`],
+      [(size) => writer.ascii("a".repeat(size)), (size) => "a".repeat(size)],
+      [(size) => writer.bytes(Buffer.alloc(size, "a")), (size) => "a".repeat(size)],
+      [
+        (size) => writer.base64url(Buffer.alloc(size, "a")),
+        (size) => Buffer.alloc(size, "a").toString("base64url"),
+      ],
+      [
+        (size) => {
+          for (let i = 0; i < size; i++) writer.time(i);
+        },
+        (size) => Array.from({ length: size }, (_, i) => new Date(i).toISOString()).join(""),
+      ],
+    ];
+    for (const size of [16_382, 16_383, 16_384, 50_000, 1_100_000]) {
+      for (const [write, expected] of size > 1e6 ? pieces.slice(0, -1) : pieces) {
+        writer.reset();
+        write(size);
+        write(3);
+        // Compared here, as a difference of so much text would be shown.
+        expect(writer.text() === expected(size) + expected(3)).toBe(true);
+      }
+    }
+  });
+});
