@@ -7,7 +7,6 @@ import {
 } from "../../gen/audit/v1/audit_service_pb.ts";
 import { type AuditEntry, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
 import { ErrorReason } from "../../gen/audit/v1/error_reason_pb.ts";
-import type { CallSignal } from "../call-signal.ts";
 import { AuditError, invalidField, toAuditError } from "../errors.ts";
 import { formatEntryId, formatTeamId } from "../ids.ts";
 import { requestLimits, responseLimits } from "../limits.ts";
@@ -44,7 +43,17 @@ export function recordBatch(services: Services) {
     }
     // All are queued in one turn of the event loop, so that they keep their order.
     const record = services.recordInOrder(context.signal);
-    const outcomes = decoded.map((entry) => recordOne({ record, logger }, entry, context.signal));
+    const failed = (error: unknown): Outcome => {
+      // The call has ended, and with it whoever would hear of one entry.
+      if (context.signal.aborted) throw error;
+      const failure = toAuditError(error, (unknown) => {
+        logger.error({ err: unknown }, "an entry of a batch could not be recorded");
+      });
+      return refused(failure);
+    };
+    const outcomes = decoded.map((entry) =>
+      entry instanceof AuditError ? refused(entry) : record(entry).then(recorded, failed),
+    );
     return {
       outcomes: await Promise.all(outcomes),
       acknowledgeOnly: request.acknowledgeOnly,
@@ -75,22 +84,12 @@ function decodeOne(message: AuditEntry, context: EntryContext): NewEntry | Audit
   }
 }
 
-async function recordOne(
-  { record, logger }: Pick<Services, "logger"> & { record: ReturnType<Services["recordInOrder"]> },
-  entry: NewEntry | AuditError,
-  signal: CallSignal,
-): Promise<Outcome> {
-  try {
-    if (entry instanceof AuditError) throw entry;
-    return { case: "entry", value: await record(entry) };
-  } catch (error) {
-    // The call has ended, and with it whoever would hear of one entry.
-    if (signal.aborted) throw error;
-    const failure = toAuditError(error, (unknown) => {
-      logger.error({ err: unknown }, "an entry of a batch could not be recorded");
-    });
-    return { case: "error", value: encodeError(failure) };
-  }
+function recorded(entry: Entry): Outcome {
+  return { case: "entry", value: entry };
+}
+
+function refused(error: AuditError): Outcome {
+  return { case: "error", value: encodeError(error) };
 }
 
 /** That an entry was recorded, and as what. */
