@@ -28,7 +28,7 @@ export interface Attempt {
 }
 
 /** An attempt in flight, behind which another is sent. */
-export interface Ahead {
+interface Ahead {
   readonly session?: AppendSession;
   readonly attempt?: Promise<Attempt>;
 }

@@ -166,34 +166,54 @@ describe("the writer of canonical JSON", () => {
     );
   });
 
-  test("writes more than it has room for, of any kind, whatever was written before", () => {
-    const writer = new CanonicalWriter();
-    const pieces: [(size: number) => void, (size: number) => string][] = [
-      [(size) => writer.string("a".repeat(size)), (size) => `"${"a".repeat(size)}"`],
-      [(size) => writer.string(`${"a".repeat(size)}é`), (size) => `"${"a".repeat(size)}é"`],
-      [(size) => writer.string("\u2028".repeat(size)), (size) => `"${"\u2028".repeat(size)}"`],
-      [(size) => writer.string("\n".repeat(size)), (size) => `"${"\\n".repeat(size)}"`],
-      [(size) => writer.ascii("a".repeat(size)), (size) => "a".repeat(size)],
-      [(size) => writer.bytes(Buffer.alloc(size, "a")), (size) => "a".repeat(size)],
-      [
-        (size) => writer.base64url(Buffer.alloc(size, "a")),
-        (size) => Buffer.alloc(size, "a").toString("base64url"),
-      ],
-      [
-        (size) => {
-          for (let i = 0; i < size; i++) writer.time(i);
-        },
-        (size) => Array.from({ length: size }, (_, i) => new Date(i).toISOString()).join(""),
-      ],
-    ];
-    for (const size of [16_382, 16_383, 16_384, 50_000, 1_100_000]) {
-      for (const [write, expected] of size > 1e6 ? pieces.slice(0, -1) : pieces) {
-        writer.reset();
-        write(size);
-        write(3);
-        // Compared here, as a difference of so much text would be shown.
-        expect(writer.text() === expected(size) + expected(3)).toBe(true);
-      }
+  const pieces: [string, (writer: CanonicalWriter) => void, string][] = [
+    ["a string", (writer) => writer.string("a".repeat(70)), `"${"a".repeat(70)}"`],
+    ["a long string", (writer) => writer.string("a".repeat(2_000)), `"${"a".repeat(2_000)}"`],
+    ["a string with é", (writer) => writer.string(`${"a".repeat(70)}é`), `"${"a".repeat(70)}é"`],
+    ["one of three bytes each", (writer) => writer.string("€".repeat(25)), `"${"€".repeat(25)}"`],
+    ["escapes", (writer) => writer.string("\n".repeat(30)), `"${"\\n".repeat(30)}"`],
+    ["ASCII", (writer) => writer.ascii("a".repeat(70)), "a".repeat(70)],
+    ["bytes", (writer) => writer.bytes(Buffer.alloc(70, "a")), "a".repeat(70)],
+    ["a time", (writer) => writer.time(0), "1970-01-01T00:00:00.000Z"],
+    ...[1, 2, 3, 32].map((length): (typeof pieces)[number] => [
+      `base64url of ${length}`,
+      (writer) => writer.base64url(Buffer.alloc(length, "a")),
+      Buffer.alloc(length, "a").toString("base64url"),
+    ]),
+    ["JSON", (writer) => writer.json({ a: [1, "b", {}] }), '{"a":[1,"b",{}]}'],
+  ];
+
+  test.each(pieces)("finds room for %s wherever its memory ends", (_, write, written) => {
+    for (let room = 0; room <= 90; room++) {
+      const writer = new CanonicalWriter();
+      const before = "-".repeat(16_384 - room);
+      writer.ascii(before);
+      write(writer);
+      // Compared here, as a difference of so much text would be shown.
+      if (writer.text() !== before + written) expect.fail(`with room for ${room}`);
     }
+  });
+
+  test("gives back the memory that something large took", () => {
+    const writer = new CanonicalWriter();
+    writer.string("a".repeat(1_100_000));
+    expect(writer.written().buffer.byteLength).toBeGreaterThan(1_100_000);
+    writer.reset();
+    writer.ascii("a");
+    expect(writer.written().buffer.byteLength).toBe(16_384);
+    expect(writer.text()).toBe("a");
+  });
+
+  test("knows the days of times apart, whatever their order", () => {
+    const writer = new CanonicalWriter();
+    const days = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(days, (order) => {
+        writer.reset();
+        const times = order.map((day, i) => day * 86_400_000 + i);
+        for (const time of times) writer.time(time);
+        expect(writer.text()).toBe(times.map((time) => new Date(time).toISOString()).join(""));
+      }),
+    );
   });
 });
