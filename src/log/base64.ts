@@ -37,25 +37,9 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   return rest === 0 ? bytes : undefined;
 }
 
-/** The codes of the characters of base64url, by their six bits. */
-const urlCodes = Uint8Array.from(alphabet.replace("+/", "-_"), (character) =>
-  character.charCodeAt(0),
-);
-
-/** Writes bytes as base64url without padding, and returns where that ends in `into`. */
-export function writeBase64url(bytes: Uint8Array, into: Uint8Array, start: number): number {
-  let at = start;
-  let rest = 0;
-  let restBits = 0;
-  for (const byte of bytes) {
-    rest = (rest << 8) | byte;
-    restBits += 8;
-    while (restBits >= 6) {
-      restBits -= 6;
-      into[at++] = urlCodes[rest >> restBits] as number;
-      rest &= (1 << restBits) - 1;
-    }
-  }
-  if (restBits > 0) into[at++] = urlCodes[rest << (6 - restBits)] as number;
-  return at;
+/** The bytes as base64url without padding. */
+export function base64url(bytes: Uint8Array): string {
+  // A leaf has one, and the engine's own takes a third of the time; browsers have it since 2025.
+  if ("toBase64" in bytes) return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+  return base64(bytes).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

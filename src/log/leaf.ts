@@ -1,10 +1,13 @@
-import type { Details, Entry } from "./entry.ts";
-import { CanonicalWriter } from "./jcs.ts";
+import { formatEntryId, formatTeamId } from "../ids.ts";
+import { base64url } from "./base64.ts";
+import type { Details, Entry, Millis } from "./entry.ts";
+import { canonicalJson } from "./jcs.ts";
 import type { Sha256 } from "./merkle.ts";
 
 /** Bytes of a details salt. */
 export const saltBytes = 32;
 
+const utf8 = new TextEncoder();
 const leafPrefix = Uint8Array.of(0);
 
 /** The parts of a recorded entry that its leaf states; the position is proved, not stated. */
@@ -13,18 +16,12 @@ export type LeafFields = Omit<
   "sequence" | "detailsState" | "detailsSalt" | "leafHash" | "details" | "bytes"
 >;
 
-/** Serves all texts, one after another. */
-const writer = new CanonicalWriter();
-
 /**
  * The digest that commits to the details: SHA-256 of the salt followed by the details' canonical
  * JSON, by their wire names and nested as on the wire; `{}` when there are none. 32 bytes.
  */
 export function detailsDigest(sha256: Sha256, salt: Uint8Array, details: Details): Uint8Array {
-  writer.reset();
-  writer.bytes(salt);
-  writeDetails(details);
-  return sha256(writer.written());
+  return sha256(prefixed(salt, detailsText(details)));
 }
 
 /**
@@ -32,120 +29,79 @@ export function detailsDigest(sha256: Sha256, salt: Uint8Array, details: Details
  * leaf format version 1. A pure function of what the API returns. 32 bytes.
  */
 export function leafHash(sha256: Sha256, entry: LeafFields): Uint8Array {
-  writer.reset();
-  writer.bytes(leafPrefix);
-  writeLeaf(entry);
-  return sha256(writer.written());
+  return sha256(prefixed(leafPrefix, leafText(entry)));
 }
 
-/** The canonical JSON (RFC 8785) that a details digest is taken of, behind the salt. */
-export function detailsText(details: Details): string {
-  writer.reset();
-  writeDetails(details);
-  return writer.text();
-}
+// Both texts are written out, their keys in order: through canonicalJson they took four times as
+// long. Words of closed sets, UUIDs and times need no quoting.
 
 /** The canonical JSON (RFC 8785) that an entry's leaf hash is taken of. */
 export function leafText(entry: LeafFields): string {
-  writer.reset();
-  writeLeaf(entry);
-  return writer.text();
-}
-
-// Both are written out, their keys in order: by way of an object they took four times as long. Words of
-// closed sets, UUIDs and times have nothing that JSON escapes.
-
-function writeLeaf(entry: LeafFields): void {
-  const { resource, occurTime } = entry;
-  writer.ascii('{"action":');
-  writer.string(entry.action);
-  writer.ascii(',"actor":');
-  writeParty(entry.actor);
-  writer.ascii(',"details":"');
-  writer.base64url(entry.detailsDigest);
-  writer.ascii('","id":"log-');
-  writer.ascii(entry.id);
-  if (occurTime !== undefined) {
-    writer.ascii('","occur_time":"');
-    writer.time(occurTime);
-  }
-  writer.ascii('","record_time":"');
-  writer.time(entry.recordTime);
-  writer.ascii('","recorder":');
-  writeParty(entry.recorder);
+  const { actor, recorder, resource, occurTime } = entry;
+  let text = `{"action":${quoted(entry.action)}`;
+  text += `,"actor":{"id":${quoted(actor.id)},"type":"${actor.type}"}`;
+  text += `,"details":"${base64url(entry.detailsDigest)}","id":"${formatEntryId(entry.id)}"`;
+  if (occurTime !== undefined) text += `,"occur_time":"${timeText(occurTime)}"`;
+  text += `,"record_time":"${recordTimeText(entry.recordTime)}"`;
+  text += `,"recorder":{"id":${quoted(recorder.id)},"type":"${recorder.type}"}`;
   if (resource !== undefined) {
-    writer.ascii(',"resource":');
-    writeMember(writeMember("{", '"id":', resource.id), '"type":', resource.type);
-    writer.ascii("}");
+    const members = member("id", resource.id) + member("type", resource.type);
+    text += `,"resource":{${members.slice(1)}}`;
   }
-  writer.ascii(',"scope":"');
-  writer.ascii(entry.scope);
-  writer.ascii('","status":"');
-  writer.ascii(entry.status);
-  writer.ascii('","team_id":"team-');
-  writer.ascii(entry.teamId);
-  writer.ascii('","v":1}');
+  text += `,"scope":"${entry.scope}","status":"${entry.status}"`;
+  return `${text},"team_id":"${formatTeamId(entry.teamId)}","v":1}`;
 }
 
-/** An actor or a recorder, whose type is a word of a closed set. */
-function writeParty({ id, type }: { readonly id: string; readonly type: string }): void {
-  writer.ascii('{"id":');
-  writer.string(id);
-  writer.ascii(',"type":"');
-  writer.ascii(type);
-  writer.ascii('"}');
+/** The canonical JSON of the details by their wire names. */
+function detailsText(details: Details): string {
+  const { actorName, resourceName, metadata, ipAddress, requestId, traceId, userAgent } = details;
+  const context =
+    member("ip_address", ipAddress) +
+    member("request_id", requestId) +
+    member("trace_id", traceId) +
+    member("user_agent", userAgent);
+  let text = "";
+  if (actorName !== undefined) text += `,"actor":{"name":${quoted(actorName)}}`;
+  if (context !== "") text += `,"context":{${context.slice(1)}}`;
+  if (metadata !== undefined) text += `,"metadata":${canonicalJson(metadata)}`;
+  if (resourceName !== undefined) text += `,"resource":{"name":${quoted(resourceName)}}`;
+  return `{${text.slice(1)}}`;
 }
 
-/** The details by their wire names. */
-function writeDetails(details: Details): void {
-  const { actorName, resourceName, metadata } = details;
-  let before: Before = "{";
-  if (actorName !== undefined) {
-    writer.ascii('{"actor":{"name":');
-    writer.string(actorName);
-    writer.ascii("}");
-    before = ",";
-  }
-  before = writeContext(before, details);
-  if (metadata !== undefined) {
-    writer.ascii(before);
-    writer.ascii('"metadata":');
-    writer.json(metadata);
-    before = ",";
-  }
-  if (resourceName !== undefined) {
-    writer.ascii(before);
-    writer.ascii('"resource":{"name":');
-    writer.string(resourceName);
-    writer.ascii("}");
-    before = ",";
-  }
-  writer.ascii(before === "{" ? "{}" : "}");
+function member(name: string, text: string | undefined): string {
+  return text === undefined ? "" : `,"${name}":${quoted(text)}`;
 }
 
-function writeContext(before: Before, details: Details): Before {
-  const { ipAddress, requestId, traceId, userAgent } = details;
-  const some = ipAddress ?? requestId ?? traceId ?? userAgent;
-  if (some === undefined) return before;
-  writer.ascii(before);
-  writer.ascii('"context":');
-  let within: Before = "{";
-  within = writeMember(within, '"ip_address":', ipAddress);
-  within = writeMember(within, '"request_id":', requestId);
-  within = writeMember(within, '"trace_id":', traceId);
-  writeMember(within, '"user_agent":', userAgent);
-  writer.ascii("}");
-  return ",";
+/** Text of which JSON escapes nothing, as most is: telling costs less than having it escaped. */
+const unescaped = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string {
+  return unescaped.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/** What stands before a member of an object: whether it is the first one. */
-type Before = "{" | ",";
+let lastTime: Millis | undefined;
+let lastText = "";
 
-/** A member with text, unless that is undefined; returns what stands before the next one. */
-function writeMember(before: Before, key: string, text: string | undefined): Before {
-  if (text === undefined) return before;
-  writer.ascii(before);
-  writer.ascii(key);
-  writer.string(text);
-  return ",";
+/** Entries recorded together have one time, and its text takes as long as a hash. */
+function recordTimeText(time: Millis): string {
+  if (time !== lastTime) [lastTime, lastText] = [time, timeText(time)];
+  return lastText;
+}
+
+// Put together from the text of the day and digits it is made sooner, but encoded later: the
+// entry's text has more pieces then. Measured with both, 4.1 µs against 4.8.
+function timeText(time: Millis): string {
+  return new Date(time).toISOString();
+}
+
+/** Used again and again: an array for each text to hash costs more than its hashing. */
+const scratch = new Uint8Array(16_384);
+
+/** The prefix and the text in UTF-8, until the next call. */
+function prefixed(prefix: Uint8Array, text: string): Uint8Array {
+  const most = prefix.length + 3 * text.length;
+  const buffer = most <= scratch.length ? scratch : new Uint8Array(most);
+  buffer.set(prefix);
+  const { written } = utf8.encodeInto(text, buffer.subarray(prefix.length));
+  return buffer.subarray(0, prefix.length + written);
 }

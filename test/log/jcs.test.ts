@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../../src/log/entry.ts";
-import { CanonicalWriter, canonicalJson } from "../../src/log/jcs.ts";
+import { canonicalJson } from "../../src/log/jcs.ts";
 import { arbitraryJson } from "../support/arbitrary-entry.ts";
 import { definedJson } from "./defined-leaf.ts";
 
@@ -144,76 +144,3 @@ function reversed(value: Json): Json {
   const members = Object.entries(value).map(([key, member]) => [key, reversed(member)]);
   return Object.fromEntries(members.reverse());
 }
-
-describe("the writer of canonical JSON", () => {
-  test("writes any time of the years 0001 to 9999 as Date does", () => {
-    const writer = new CanonicalWriter();
-    const first = Date.parse("0001-01-01T00:00:00.000Z");
-    const last = Date.parse("9999-12-31T23:59:59.999Z");
-    const time = fc.oneof(
-      fc.integer({ min: first, max: last }),
-      // Most are of one day after another of it.
-      fc.integer({ min: -100_000, max: 100_000 }),
-      fc.constantFrom(first, last),
-    );
-    fc.assert(
-      fc.property(time, (millis) => {
-        writer.reset();
-        writer.time(millis);
-        expect(writer.text()).toBe(new Date(millis).toISOString());
-      }),
-      { numRuns: 5_000 },
-    );
-  });
-
-  const pieces: [string, (writer: CanonicalWriter) => void, string][] = [
-    ["a string", (writer) => writer.string("a".repeat(70)), `"${"a".repeat(70)}"`],
-    ["a long string", (writer) => writer.string("a".repeat(2_000)), `"${"a".repeat(2_000)}"`],
-    ["a string with é", (writer) => writer.string(`${"a".repeat(70)}é`), `"${"a".repeat(70)}é"`],
-    ["one of three bytes each", (writer) => writer.string("€".repeat(25)), `"${"€".repeat(25)}"`],
-    ["escapes", (writer) => writer.string("\n".repeat(30)), `"${"\\n".repeat(30)}"`],
-    ["ASCII", (writer) => writer.ascii("a".repeat(70)), "a".repeat(70)],
-    ["bytes", (writer) => writer.bytes(Buffer.alloc(70, "a")), "a".repeat(70)],
-    ["a time", (writer) => writer.time(0), "1970-01-01T00:00:00.000Z"],
-    ...[1, 2, 3, 32].map((length): (typeof pieces)[number] => [
-      `base64url of ${length}`,
-      (writer) => writer.base64url(Buffer.alloc(length, "a")),
-      Buffer.alloc(length, "a").toString("base64url"),
-    ]),
-    ["JSON", (writer) => writer.json({ a: [1, "b", {}] }), '{"a":[1,"b",{}]}'],
-  ];
-
-  test.each(pieces)("finds room for %s wherever its memory ends", (_, write, written) => {
-    for (let room = 0; room <= 90; room++) {
-      const writer = new CanonicalWriter();
-      const before = "-".repeat(16_384 - room);
-      writer.ascii(before);
-      write(writer);
-      // Compared here, as a difference of so much text would be shown.
-      if (writer.text() !== before + written) expect.fail(`with room for ${room}`);
-    }
-  });
-
-  test("gives back the memory that something large took", () => {
-    const writer = new CanonicalWriter();
-    writer.string("a".repeat(1_100_000));
-    expect(writer.written().buffer.byteLength).toBeGreaterThan(1_100_000);
-    writer.reset();
-    writer.ascii("a");
-    expect(writer.written().buffer.byteLength).toBe(16_384);
-    expect(writer.text()).toBe("a");
-  });
-
-  test("knows the days of times apart, whatever their order", () => {
-    const writer = new CanonicalWriter();
-    const days = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 20 });
-    fc.assert(
-      fc.property(days, (order) => {
-        writer.reset();
-        const times = order.map((day, i) => day * 86_400_000 + i);
-        for (const time of times) writer.time(time);
-        expect(writer.text()).toBe(times.map((time) => new Date(time).toISOString()).join(""));
-      }),
-    );
-  });
-});
