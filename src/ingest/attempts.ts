@@ -80,7 +80,7 @@ export class Attempts {
       result = await this.#options.append(entries, {
         skipIfBusy: new Set(suspects),
         behind: ahead?.session,
-        ...(onSent && { onSent }),
+        onSent,
       });
     } catch (error) {
       const putBack = ahead && (await this.#failedBehind(batch, error, ahead));

@@ -58,7 +58,7 @@ export interface AppendOptions {
    * Hears of its session once the append has been sent in one go, to logs whose ends are known: from then
    * on another one may be sent behind it.
    */
-  readonly onSent?: (session: AppendSession) => void;
+  readonly onSent?: ((session: AppendSession) => void) | undefined;
   /**
    * The session of an append that is on its way: this one is sent behind it without waiting for its answer,
    * and done if that one leaves the logs as it says.
