@@ -1,8 +1,8 @@
 /** An entry as one plain JSON object with short words: a line of NDJSON. */
 import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protobuf";
-import { base64Encode } from "@bufbuild/protobuf/wire";
 import { type Timestamp, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { type AuditEntry, AuditEntrySchema } from "../../gen/audit/v1/entry_pb.ts";
+import { base64 } from "../log/base64.ts";
 import { parseInstant } from "./instant.ts";
 import type { ActorTypeWord, EntryIdText, ScopeWord, StatusWord, TeamIdText } from "./new-entry.ts";
 import { actorTypes, detailsStates, scopes, statuses } from "./words.ts";
@@ -47,6 +47,22 @@ export interface EntryJson {
   leafHash: string;
 }
 
+/** The fields of an entry as JSON. */
+export const entryFields: ReadonlySet<string> = new Set<keyof EntryJson>([
+  ...(["id", "teamId", "sequence", "recorder", "actor", "resource", "action", "scope"] as const),
+  ...(["status", "metadata", "context", "occurTime", "recordTime"] as const),
+  ...(["detailsState", "detailsSalt", "detailsDigest", "leafHash"] as const),
+]);
+/** Of its actor and its resource. */
+export const namedFields: ReadonlySet<string> = new Set(["type", "id", "name"]);
+/** Of its context. */
+export const contextFields: ReadonlySet<string> = new Set([
+  "ipAddress",
+  "userAgent",
+  "requestId",
+  "traceId",
+]);
+
 /** A plain object that is not an entry; the message starts with the field's path. */
 export class EntryJsonError extends Error {
   override readonly name = "EntryJsonError";
@@ -85,9 +101,9 @@ export function entryToJson(entry: AuditEntry): EntryJson {
     occurTime: occurTime && timeText(occurTime),
     recordTime: recordTime && timeText(recordTime),
     detailsState: detailsStates.word(entry.detailsState),
-    detailsSalt: base64Encode(entry.detailsSalt),
-    detailsDigest: base64Encode(entry.detailsDigest),
-    leafHash: base64Encode(entry.leafHash),
+    detailsSalt: base64(entry.detailsSalt),
+    detailsDigest: base64(entry.detailsDigest),
+    leafHash: base64(entry.leafHash),
   }) as EntryJson;
 }
 
@@ -98,22 +114,21 @@ export function entryToJson(entry: AuditEntry): EntryJson {
  * server can judge (ids, limits) is left to it.
  */
 export function entryFromJson(value: unknown): AuditEntry {
-  const json = jsonObject(value, "entry");
-  refuseUnknown(json, "", entryFields);
+  const json = fieldsOf(value, "entry", entryFields, "");
   const init: MessageInitShape<typeof AuditEntrySchema> = {
     id: text(json, "id"),
     teamId: text(json, "teamId"),
     action: text(json, "action"),
   };
   if (json.actor !== undefined) {
-    const actor = part(json, "actor", ["type", "id", "name"]);
+    const actor = fieldsOf(json.actor, "actor", namedFields);
     init.actor = { id: text(actor, "id", "actor."), name: text(actor, "name", "actor.") };
     if (actor.type !== undefined) {
       init.actor.type = wordValue(actorTypes, text(actor, "type", "actor."), "actor.type");
     }
   }
   if (json.resource !== undefined) {
-    const resource = part(json, "resource", ["type", "id", "name"]);
+    const resource = fieldsOf(json.resource, "resource", namedFields);
     init.resource = {
       type: text(resource, "type", "resource."),
       id: text(resource, "id", "resource."),
@@ -121,7 +136,7 @@ export function entryFromJson(value: unknown): AuditEntry {
     };
   }
   if (json.context !== undefined) {
-    const context = part(json, "context", ["ipAddress", "userAgent", "requestId", "traceId"]);
+    const context = fieldsOf(json.context, "context", contextFields);
     init.context = {
       ipAddress: text(context, "ipAddress", "context."),
       userAgent: text(context, "userAgent", "context."),
@@ -141,12 +156,6 @@ export function entryFromJson(value: unknown): AuditEntry {
   }
   return create(AuditEntrySchema, init);
 }
-
-const entryFields: readonly (keyof EntryJson)[] = [
-  ...(["id", "teamId", "actor", "resource", "action", "scope", "status", "metadata"] as const),
-  ...(["context", "occurTime", "sequence", "recorder", "recordTime", "detailsState"] as const),
-  ...(["detailsSalt", "detailsDigest", "leafHash"] as const),
-];
 
 function sequenceJson(sequence: bigint): number | string | undefined {
   if (sequence === 0n) return undefined;
@@ -170,16 +179,18 @@ export function jsonObject(value: unknown, path: string): Record<string, unknown
   return value as Record<string, unknown>;
 }
 
-function part(json: Record<string, unknown>, name: string, fields: readonly string[]) {
-  const value = jsonObject(json[name], name);
-  refuseUnknown(value, `${name}.`, fields);
-  return value;
-}
-
-function refuseUnknown(json: object, prefix: string, known: readonly string[]): void {
-  for (const key of Object.keys(json)) {
-    if (!known.includes(key)) throw new EntryJsonError(`${prefix}${key}: unknown field`);
+/** The value as an object without other fields than these. @throws EntryJsonError if it is none. */
+export function fieldsOf(
+  value: unknown,
+  path: string,
+  known: ReadonlySet<string>,
+  prefix = `${path}.`,
+): Record<string, unknown> {
+  const json = jsonObject(value, path);
+  for (const name in json) {
+    if (!known.has(name)) throw new EntryJsonError(`${prefix}${name}: unknown field`);
   }
+  return json;
 }
 
 function text(json: Record<string, unknown>, name: string, prefix = ""): string {

@@ -8,18 +8,18 @@ import type {
   Resource,
 } from "../../gen/audit/v1/entry_pb.ts";
 import { fromBase64 } from "../log/base64.ts";
-import { EntryJsonError, jsonObject, wordValue } from "./entry-json.ts";
+import {
+  contextFields,
+  EntryJsonError,
+  entryFields,
+  fieldsOf,
+  jsonObject,
+  namedFields,
+  wordValue,
+} from "./entry-json.ts";
 import { actorTypes, detailsStates, scopes, statuses, type Vocabulary } from "./words.ts";
 
-const entryFields = new Set([
-  ...["id", "teamId", "sequence", "recorder", "actor", "resource", "action", "scope", "status"],
-  ...["metadata", "context", "occurTime", "recordTime"],
-  ...["detailsState", "detailsSalt", "detailsDigest", "leafHash"],
-]);
 const principalFields = new Set(["type", "id"]);
-const namedFields = new Set(["type", "id", "name"]);
-const contextFields = new Set(["ipAddress", "userAgent", "requestId", "traceId"]);
-
 const maxSafe = BigInt(Number.MAX_SAFE_INTEGER);
 const maxUint64 = 2n ** 64n - 1n;
 /** Times in the years 0001 to 9999, as `entryToJson` writes them. */
@@ -37,7 +37,7 @@ const noBytes = new Uint8Array();
  * @throws EntryJsonError naming the field.
  */
 export function recordedFromJson(value: unknown): AuditEntry {
-  const json = fieldsOf(value, "entry", "", entryFields);
+  const json = fieldsOf(value, "entry", entryFields, "");
   const entry: AuditEntry = {
     $typeName: "audit.v1.AuditEntry",
     id: text(json.id, "id"),
@@ -64,7 +64,7 @@ export function recordedFromJson(value: unknown): AuditEntry {
 }
 
 function recorder(value: unknown): Principal {
-  const json = fieldsOf(value, "recorder", "recorder.", principalFields);
+  const json = fieldsOf(value, "recorder", principalFields);
   return {
     $typeName: "audit.v1.Principal",
     type: text(json.type, "recorder.type"),
@@ -73,7 +73,7 @@ function recorder(value: unknown): Principal {
 }
 
 function actor(value: unknown): Actor {
-  const json = fieldsOf(value, "actor", "actor.", namedFields);
+  const json = fieldsOf(value, "actor", namedFields);
   return {
     $typeName: "audit.v1.Actor",
     type: word(actorTypes, json.type, "actor.type"),
@@ -83,7 +83,7 @@ function actor(value: unknown): Actor {
 }
 
 function resource(value: unknown): Resource {
-  const json = fieldsOf(value, "resource", "resource.", namedFields);
+  const json = fieldsOf(value, "resource", namedFields);
   return {
     $typeName: "audit.v1.Resource",
     type: text(json.type, "resource.type"),
@@ -93,7 +93,7 @@ function resource(value: unknown): Resource {
 }
 
 function context(value: unknown): RequestContext {
-  const json = fieldsOf(value, "context", "context.", contextFields);
+  const json = fieldsOf(value, "context", contextFields);
   // Nothing is hashed of it, so that it could come and go.
   if (Object.keys(json).length === 0) throw new EntryJsonError("context: must not be empty");
   return {
@@ -103,15 +103,6 @@ function context(value: unknown): RequestContext {
     requestId: text(json.requestId, "context.requestId"),
     traceId: text(json.traceId, "context.traceId"),
   };
-}
-
-/** An object that has no other fields than these. */
-function fieldsOf(value: unknown, path: string, prefix: string, known: ReadonlySet<string>) {
-  const json = jsonObject(value, path);
-  for (const name in json) {
-    if (!known.has(name)) throw new EntryJsonError(`${prefix}${name}: unknown field`);
-  }
-  return json;
 }
 
 function text(value: unknown, path: string): string {

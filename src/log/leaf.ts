@@ -1,14 +1,13 @@
-import { formatEntryId, formatTeamId } from "../ids.ts";
 import { base64url } from "./base64.ts";
 import type { Details, Entry, Millis } from "./entry.ts";
-import { canonicalJson } from "./jcs.ts";
+import { CanonicalWriter } from "./jcs.ts";
 import type { Sha256 } from "./merkle.ts";
 
 /** Bytes of a details salt. */
 export const saltBytes = 32;
 
-const utf8 = new TextEncoder();
 const leafPrefix = Uint8Array.of(0);
+const nothing = new Uint8Array();
 
 /** The parts of a recorded entry that its leaf states; the position is proved, not stated. */
 export type LeafFields = Omit<
@@ -16,12 +15,17 @@ export type LeafFields = Omit<
   "sequence" | "detailsState" | "detailsSalt" | "leafHash" | "details" | "bytes"
 >;
 
+/** Serves all texts, one after another. */
+const writer = new CanonicalWriter();
+
 /**
  * The digest that commits to the details: SHA-256 of the salt followed by the details' canonical
  * JSON, by their wire names and nested as on the wire; `{}` when there are none. 32 bytes.
  */
 export function detailsDigest(sha256: Sha256, salt: Uint8Array, details: Details): Uint8Array {
-  return sha256(prefixed(salt, detailsText(details)));
+  writer.start(salt);
+  writeDetails(details);
+  return sha256(writer.written());
 }
 
 /**
@@ -29,54 +33,90 @@ export function detailsDigest(sha256: Sha256, salt: Uint8Array, details: Details
  * leaf format version 1. A pure function of what the API returns. 32 bytes.
  */
 export function leafHash(sha256: Sha256, entry: LeafFields): Uint8Array {
-  return sha256(prefixed(leafPrefix, leafText(entry)));
+  writer.start(leafPrefix);
+  writeLeaf(entry);
+  return sha256(writer.written());
 }
 
-// Both texts are written out, their keys in order: through canonicalJson they took four times as
-// long. Words of closed sets, UUIDs and times need no quoting.
+/** The canonical JSON (RFC 8785) that a details digest is taken of, behind the salt. */
+export function detailsText(details: Details): string {
+  writer.start(nothing);
+  writeDetails(details);
+  return new TextDecoder().decode(writer.written());
+}
 
 /** The canonical JSON (RFC 8785) that an entry's leaf hash is taken of. */
 export function leafText(entry: LeafFields): string {
-  const { actor, recorder, resource, occurTime } = entry;
-  let text = `{"action":${quoted(entry.action)}`;
-  text += `,"actor":{"id":${quoted(actor.id)},"type":"${actor.type}"}`;
-  text += `,"details":"${base64url(entry.detailsDigest)}","id":"${formatEntryId(entry.id)}"`;
-  if (occurTime !== undefined) text += `,"occur_time":"${timeText(occurTime)}"`;
-  text += `,"record_time":"${recordTimeText(entry.recordTime)}"`;
-  text += `,"recorder":{"id":${quoted(recorder.id)},"type":"${recorder.type}"}`;
+  writer.start(nothing);
+  writeLeaf(entry);
+  return new TextDecoder().decode(writer.written());
+}
+
+// Both are written out, their keys in order: by way of an object they take a third longer. Words of
+// closed sets, UUIDs and times have nothing that JSON escapes.
+
+function writeLeaf(entry: LeafFields): void {
+  const { actor, occurTime, recorder, resource } = entry;
+  writeText('{"action":', entry.action);
+  writeText(',"actor":{"id":', actor.id);
+  writeWord(',"type":"', actor.type);
+  writeWord('"},"details":"', base64url(entry.detailsDigest));
+  writeWord('","id":"log-', entry.id);
+  if (occurTime !== undefined) writeWord('","occur_time":"', timeText(occurTime));
+  writeWord('","record_time":"', recordTimeText(entry.recordTime));
+  writeText('","recorder":{"id":', recorder.id);
+  writeWord(',"type":"', recorder.type);
+  writer.ascii('"}');
   if (resource !== undefined) {
-    const members = member("id", resource.id) + member("type", resource.type);
-    text += `,"resource":{${members.slice(1)}}`;
+    const before = writeMember(',"resource":{', '"id":', resource.id);
+    writeMember(before, '"type":', resource.type);
+    writer.ascii("}");
   }
-  text += `,"scope":"${entry.scope}","status":"${entry.status}"`;
-  return `${text},"team_id":"${formatTeamId(entry.teamId)}","v":1}`;
+  writeWord(',"scope":"', entry.scope);
+  writeWord('","status":"', entry.status);
+  writeWord('","team_id":"team-', entry.teamId);
+  writer.ascii('","v":1}');
 }
 
-/** The canonical JSON of the details by their wire names. */
-function detailsText(details: Details): string {
-  const { actorName, resourceName, metadata, ipAddress, requestId, traceId, userAgent } = details;
-  const context =
-    member("ip_address", ipAddress) +
-    member("request_id", requestId) +
-    member("trace_id", traceId) +
-    member("user_agent", userAgent);
-  let text = "";
-  if (actorName !== undefined) text += `,"actor":{"name":${quoted(actorName)}}`;
-  if (context !== "") text += `,"context":{${context.slice(1)}}`;
-  if (metadata !== undefined) text += `,"metadata":${canonicalJson(metadata)}`;
-  if (resourceName !== undefined) text += `,"resource":{"name":${quoted(resourceName)}}`;
-  return `{${text.slice(1)}}`;
+/** The details by their wire names. */
+function writeDetails(details: Details): void {
+  const { metadata } = details;
+  let before = writeMember("{", '"actor":{"name":', details.actorName, "}");
+  const context = before === "," ? ',"context":{' : '{"context":{';
+  let within = writeMember(context, '"ip_address":', details.ipAddress);
+  within = writeMember(within, '"request_id":', details.requestId);
+  within = writeMember(within, '"trace_id":', details.traceId);
+  within = writeMember(within, '"user_agent":', details.userAgent);
+  if (within === ",") {
+    writer.ascii("}");
+    before = ",";
+  }
+  if (metadata !== undefined) {
+    writeWord(before, '"metadata":');
+    writer.json(metadata);
+    before = ",";
+  }
+  before = writeMember(before, '"resource":{"name":', details.resourceName, "}");
+  writer.ascii(before === "," ? "}" : "{}");
 }
 
-function member(name: string, text: string | undefined): string {
-  return text === undefined ? "" : `,"${name}":${quoted(text)}`;
+function writeWord(before: string, word: string): void {
+  writer.ascii(before);
+  writer.ascii(word);
 }
 
-/** Text of which JSON escapes nothing, as most is: telling costs less than having it escaped. */
-const unescaped = /^[ !#-[\]-~]*$/;
+function writeText(before: string, text: string): void {
+  writer.ascii(before);
+  writer.string(text);
+}
 
-function quoted(text: string): string {
-  return unescaped.test(text) ? `"${text}"` : JSON.stringify(text);
+/** A member with text, unless that is undefined; returns what stands before the next one. */
+function writeMember(before: string, key: string, text: string | undefined, end = ""): string {
+  if (text === undefined) return before;
+  writer.ascii(before);
+  writeText(key, text);
+  writer.ascii(end);
+  return ",";
 }
 
 let lastTime: Millis | undefined;
@@ -88,20 +128,6 @@ function recordTimeText(time: Millis): string {
   return lastText;
 }
 
-// Put together from the text of the day and digits it is made sooner, but encoded later: the
-// entry's text has more pieces then. Measured with both, 4.1 µs against 4.8.
 function timeText(time: Millis): string {
   return new Date(time).toISOString();
-}
-
-/** Used again and again: an array for each text to hash costs more than its hashing. */
-const scratch = new Uint8Array(16_384);
-
-/** The prefix and the text in UTF-8, until the next call. */
-function prefixed(prefix: Uint8Array, text: string): Uint8Array {
-  const most = prefix.length + 3 * text.length;
-  const buffer = most <= scratch.length ? scratch : new Uint8Array(most);
-  buffer.set(prefix);
-  const { written } = utf8.encodeInto(text, buffer.subarray(prefix.length));
-  return buffer.subarray(0, prefix.length + written);
 }

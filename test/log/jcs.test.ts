@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../../src/log/entry.ts";
-import { canonicalJson } from "../../src/log/jcs.ts";
+import { CanonicalWriter, canonicalJson } from "../../src/log/jcs.ts";
 import { arbitraryJson } from "../support/arbitrary-entry.ts";
 import { definedJson } from "./defined-leaf.ts";
 
@@ -144,3 +144,56 @@ function reversed(value: Json): Json {
   const members = Object.entries(value).map(([key, member]) => [key, reversed(member)]);
   return Object.fromEntries(members.reverse());
 }
+
+describe("the writer of canonical JSON", () => {
+  const text = (writer: CanonicalWriter) => Buffer.from(writer.written()).toString();
+
+  const pieces: [string, (writer: CanonicalWriter) => void, string][] = [
+    ["a string", (writer) => writer.string("a".repeat(70)), `"${"a".repeat(70)}"`],
+    ["a long string", (writer) => writer.string("a".repeat(2_000)), `"${"a".repeat(2_000)}"`],
+    ["a string with é", (writer) => writer.string(`${"a".repeat(70)}é`), `"${"a".repeat(70)}é"`],
+    ["one of three bytes each", (writer) => writer.string("€".repeat(25)), `"${"€".repeat(25)}"`],
+    ["escapes", (writer) => writer.string("\n".repeat(30)), `"${"\\n".repeat(30)}"`],
+    ["ASCII", (writer) => writer.ascii("a".repeat(70)), "a".repeat(70)],
+    ["JSON", (writer) => writer.json({ a: [1, "b", {}] }), '{"a":[1,"b",{}]}'],
+  ];
+
+  test.each(pieces)("finds room for %s wherever its memory ends", (_, write, written) => {
+    const { byteLength } = new CanonicalWriter().written().buffer;
+    for (let room = 0; room <= 240; room++) {
+      const writer = new CanonicalWriter();
+      const before = "-".repeat(byteLength - room);
+      writer.ascii(before);
+      write(writer);
+      // Compared here, as a difference of so much text would be shown.
+      if (text(writer) !== before + written) expect.fail(`with room for ${room}`);
+    }
+  });
+
+  test.each([127, 128, 129, 256])("writes strings of about %i characters, escaped or not", (n) => {
+    for (const string of ["a".repeat(n), `${"a".repeat(n - 1)}\n`, `${"a".repeat(n - 1)}é`]) {
+      const writer = new CanonicalWriter();
+      writer.string(string);
+      expect(text(writer)).toBe(JSON.stringify(string));
+    }
+  });
+
+  test("starts anew with bytes as they are, however many, and whatever was written before", () => {
+    const writer = new CanonicalWriter();
+    writer.string("é".repeat(5_000));
+    for (const length of [0, 1, 32, 100_000]) {
+      const prefix = Buffer.alloc(length, "b");
+      writer.start(prefix);
+      writer.ascii("a");
+      expect(Buffer.concat([prefix, Buffer.from("a")]).equals(writer.written())).toBe(true);
+    }
+  });
+
+  test("starts anew after a value that JSON has not", () => {
+    const writer = new CanonicalWriter();
+    expect(() => writer.json({ a: [1, Number.NaN] })).toThrow(RangeError);
+    writer.start(new Uint8Array());
+    writer.json({ a: 1 });
+    expect(text(writer)).toBe('{"a":1}');
+  });
+});

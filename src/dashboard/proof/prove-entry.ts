@@ -9,8 +9,7 @@ import { formatTlogProof } from "../../client/tlog-proof.ts";
 import { orFault, VerificationError } from "../../client/verify/fault.ts";
 import { Verifier } from "../../client/verify/verifier.ts";
 import { base64 } from "../../log/base64.ts";
-import { canonicalJson } from "../../log/jcs.ts";
-import { leafHash, leafText } from "../../log/leaf.ts";
+import { detailsText, leafHash, leafText } from "../../log/leaf.ts";
 import type { InclusionProof } from "../../log/proof.ts";
 import { type CheckedLog, checkLog, type LogCheck } from "./check-log.ts";
 import { isAccusation } from "./fault-words.ts";
@@ -180,26 +179,9 @@ function leafInput(message: AuditEntry): LeafInput | undefined {
     computed: leafHash(sha256, entry),
     stated: entry.leafHash,
     salt: entry.detailsSalt,
-    detailsText: isErased ? "" : detailsText(entry),
+    detailsText: isErased ? "" : detailsText(entry.details),
     detailsDigest: entry.detailsDigest,
   };
-}
-
-/** What the details digest is taken of; the leaf module keeps its own, faster way to itself. */
-function detailsText({ details }: RecordedEntry): string {
-  const { actorName, resourceName, metadata, ipAddress, userAgent, requestId, traceId } = details;
-  const inner = {
-    ...(ipAddress !== undefined && { ip_address: ipAddress }),
-    ...(userAgent !== undefined && { user_agent: userAgent }),
-    ...(requestId !== undefined && { request_id: requestId }),
-    ...(traceId !== undefined && { trace_id: traceId }),
-  };
-  return canonicalJson({
-    ...(actorName !== undefined && { actor: { name: actorName } }),
-    ...(resourceName !== undefined && { resource: { name: resourceName } }),
-    ...(metadata !== undefined && { metadata }),
-    ...(Object.keys(inner).length > 0 && { context: inner }),
-  });
 }
 
 function proofFile(entry: AuditEntry, { leafIndex, hashes }: InclusionProof, note: string): string {
