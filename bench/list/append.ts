@@ -41,7 +41,7 @@ export async function measureAppends(setting: Setting, shelf: TrailShelf): Promi
         return [name, run];
       }),
     );
-  const turns = quick ? rounds : Math.max(rounds, 9);
+  const turns = quick ? rounds : Math.max(rounds, 25);
   const clock = await inTurns(
     turns,
     measures(async (work) => (await elapsedMillis(work)) * 1_000),

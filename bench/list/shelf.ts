@@ -1,4 +1,3 @@
-import { type AuditClient, createAuditClient } from "../../src/client/client.ts";
 import { formatTeamId } from "../../src/ids.ts";
 import { type NaiveKind, startNaive } from "../baselines/naive.ts";
 import { naiveTable } from "../baselines/naive-store.ts";
@@ -7,15 +6,16 @@ import { startServer } from "../server.ts";
 import type { Setting } from "../suite.ts";
 import { adminToken, signToken } from "../token.ts";
 import { fillTrail, type Trail } from "./fill.ts";
+import { PageReader } from "./page-reader.ts";
 
 /** A trail, and those who read it over RPC. */
 export interface OpenTrail extends Trail {
   readonly database: BenchDatabase;
   /** A platform admin, and a member of the large team. */
-  readonly admin: AuditClient;
-  readonly member: AuditClient;
+  readonly admin: PageReader;
+  readonly member: PageReader;
   /** The naive service, on the same table. */
-  readonly naive: AuditClient;
+  readonly naive: PageReader;
 }
 
 /**
@@ -60,14 +60,14 @@ export class TrailShelf implements AsyncDisposable {
       role: "member",
       team_id: formatTeamId(trail.large),
     });
-    const connect = (baseUrl: string, bearer: () => Promise<string> | string) =>
-      this.#cleanup.use(createAuditClient({ baseUrl, token: async () => bearer() }));
+    const read = async (url: string, bearer: string) =>
+      this.#cleanup.use(await PageReader.open(url, bearer));
     return {
       ...trail,
       database,
-      admin: server.client,
-      member: connect(server.url, () => token),
-      naive: connect(naive.url, adminToken),
+      admin: await read(server.url, await adminToken()),
+      member: await read(server.url, token),
+      naive: await read(naive.url, await adminToken()),
     };
   }
 

@@ -151,7 +151,9 @@ function fieldsSql(conditions: Conditions, values: unknown[]): string[] {
   for (const name of valueFieldNames) {
     const wanted = conditions[name];
     if (wanted.length === 0) continue;
-    sql.push(`${valueFields[name].column} = ANY(${parameter(wanted)}::text[])`);
+    // Each scan of an index sorts them, which is soon done if they are.
+    const sorted = [...wanted].sort();
+    sql.push(`${valueFields[name].column} = ANY(${parameter(sorted)}::text[])`);
   }
   for (const name of timeFieldNames) {
     const range = conditions[name];

@@ -1,0 +1,59 @@
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  ListRequestSchema,
+  type ListResponse,
+  ListResponseSchema,
+} from "../../gen/audit/v1/audit_service_pb.ts";
+import { Http2Connection } from "../load/http2-connection.ts";
+import { type Procedure, procedure } from "../load/procedure.ts";
+
+export type ListQuery = MessageInitShape<typeof ListRequestSchema>;
+
+/** A page, and how long it took: from the request to the answer's last byte, nothing decoded yet. */
+export interface TimedPage {
+  readonly millis: number;
+  readonly page: ListResponse;
+}
+
+/**
+ * Reads pages over RPC, by Connect in binary and without compression. A generated client takes longer to
+ * unpack and to decode a page than a server to make it, and its collector makes a tail of its own.
+ */
+export class PageReader implements AsyncDisposable {
+  readonly #connection: Http2Connection;
+  readonly #list: Procedure;
+
+  private constructor(connection: Http2Connection, list: Procedure) {
+    this.#connection = connection;
+    this.#list = list;
+  }
+
+  static async open(url: string, token: string): Promise<PageReader> {
+    const connection = await Http2Connection.open(url, { keepBodies: true });
+    const list = procedure(url, "audit.v1.AuditService/List", { protocol: "connect", token });
+    return new PageReader(connection, list);
+  }
+
+  /** Prepares a call, which may be made many times. */
+  reading(query: ListQuery): () => Promise<TimedPage> {
+    const request = toBinary(ListRequestSchema, create(ListRequestSchema, query));
+    return () =>
+      new Promise((resolve, reject) => {
+        const start = performance.now();
+        this.#connection.unary(this.#list, request, (problem, body) => {
+          const millis = performance.now() - start;
+          if (body === undefined || problem !== undefined) reject(new Error(`List: ${problem}`));
+          else resolve({ millis, page: fromBinary(ListResponseSchema, body) });
+        });
+      });
+  }
+
+  /** Reads one page. */
+  async read(query: ListQuery): Promise<ListResponse> {
+    return (await this.reading(query)()).page;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connection.close();
+  }
+}
