@@ -22,8 +22,8 @@ export function canonicalJson(value: Json): string {
 }
 
 /**
- * Writes canonical JSON as bytes of UTF-8, to be hashed: as text, put together of pieces and encoded, it
- * took half as long again, and a third of the memory that recording asks for (docs/performance.md).
+ * Writes canonical JSON as bytes of UTF-8, to be hashed: put together as text and encoded, it takes longer
+ * and more memory (docs/performance.md). Its own memory grows to twice the largest text and stays.
  */
 export class CanonicalWriter {
   #bytes = new Uint8Array(1_024);

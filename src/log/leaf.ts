@@ -52,7 +52,7 @@ export function leafText(entry: LeafFields): string {
   return new TextDecoder().decode(writer.written());
 }
 
-// Both are written out, their keys in order: by way of an object they take a third longer. Words of
+// Both are written out, their keys in order: by way of an object they take a seventh longer. Words of
 // closed sets, UUIDs and times have nothing that JSON escapes.
 
 function writeLeaf(entry: LeafFields): void {
