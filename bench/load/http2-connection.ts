@@ -33,7 +33,7 @@ export interface OpenStream {
 export interface ConnectionOptions {
   /** How much the server may send on each stream ahead of our reading. Default 1 MiB. */
   readonly streamWindowBytes?: number;
-  /** Whether `Done` gets the answer's bytes: for checks, not for load. */
+  /** Whether `Done` gets the answer's bytes: for checks and pages, not for load. */
   readonly keepBodies?: boolean;
 }
 

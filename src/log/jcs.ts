@@ -4,6 +4,10 @@ const encoder = new TextEncoder();
 const quote = 0x22;
 const backslash = 0x5c;
 
+const initialBytes = 1_024;
+/** More than that, which a large text took, does not wait for the next one. */
+const keptBytes = 262_144;
+
 /** Up to so many characters a loop over them is sooner done than the engine's JSON and encoder. */
 const byHandLength = 128;
 
@@ -23,14 +27,15 @@ export function canonicalJson(value: Json): string {
 
 /**
  * Writes canonical JSON as bytes of UTF-8, to be hashed: put together as text and encoded, it takes longer
- * and more memory (docs/performance.md). Its own memory grows to twice the largest text and stays.
+ * and more memory (docs/performance.md). Its own memory grows with a text, and is given back if it is much.
  */
 export class CanonicalWriter {
-  #bytes = new Uint8Array(1_024);
+  #bytes = new Uint8Array(initialBytes);
   #at = 0;
 
   /** Forgets what was written, and begins with bytes as they are. */
   start(prefix: Uint8Array): void {
+    if (this.#bytes.length > keptBytes) this.#bytes = new Uint8Array(initialBytes);
     this.#at = 0;
     this.#need(prefix.length);
     this.#bytes.set(prefix);

@@ -189,6 +189,16 @@ describe("the writer of canonical JSON", () => {
     }
   });
 
+  test("gives back the memory that something large took", () => {
+    const writer = new CanonicalWriter();
+    const { byteLength } = writer.written().buffer;
+    writer.string("a".repeat(300_000));
+    expect(writer.written().buffer.byteLength).toBeGreaterThan(300_000);
+    writer.start(Buffer.from("b"));
+    expect(writer.written().buffer.byteLength).toBe(byteLength);
+    expect(text(writer)).toBe("b");
+  });
+
   test("starts anew after a value that JSON has not", () => {
     const writer = new CanonicalWriter();
     expect(() => writer.json({ a: [1, Number.NaN] })).toThrow(RangeError);

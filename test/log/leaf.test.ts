@@ -10,7 +10,7 @@ import { recordedEntry } from "../../src/client/recorded-entry.ts";
 import { recordedFromJson } from "../../src/client/recorded-json.ts";
 import type { EntryId, TeamId } from "../../src/ids.ts";
 import type { Details, Entry, Json } from "../../src/log/entry.ts";
-import { detailsDigest, leafHash, leafText } from "../../src/log/leaf.ts";
+import { detailsDigest, detailsText, leafHash, leafText } from "../../src/log/leaf.ts";
 import { sha256 } from "../../src/log/sha256.ts";
 import { arbitraryRecorded } from "../support/arbitrary-entry.ts";
 import {
@@ -23,7 +23,12 @@ import {
   verifiedLeaf,
 } from "../support/leaf-paths.ts";
 import { newTeam } from "../support/new-entry.ts";
-import { definedDetailsDigest, definedLeafHash, definedLeafText } from "./defined-leaf.ts";
+import {
+  definedDetailsDigest,
+  definedDetailsText,
+  definedLeafHash,
+  definedLeafText,
+} from "./defined-leaf.ts";
 
 const teamId = newTeam();
 const recorded = arbitraryRecorded(teamId);
@@ -108,6 +113,7 @@ describe("the leaf of any entry", () => {
       fc.property(recorded, ({ detailsSalt: _, ...entry }) => {
         const erased: Entry = { ...entry, details: {}, detailsState: "erased" };
         expect(leafText(erased)).toBe(definedLeafText(entry));
+        expect(detailsText(entry.details)).toBe(definedDetailsText(entry));
         expect(verifiedLeaf(throughBinary(message(erased)))).toBe(hex(entry.leafHash));
       }),
       runs,
