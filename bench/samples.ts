@@ -43,14 +43,14 @@ export async function elapsedMillis(work: () => Promise<unknown> | unknown): Pro
  * Measures several things in turns, `rounds` times each after one round that warms up, so that
  * what else the machine does befalls all of them alike.
  */
-export async function inTurns<Name extends string>(
+export async function inTurns<Name extends string, Value = number>(
   rounds: number,
-  measures: Readonly<Record<Name, () => Promise<number> | number>>,
-): Promise<Record<Name, Rounds>> {
+  measures: Readonly<Record<Name, () => Promise<Value> | Value>>,
+): Promise<Record<Name, readonly Value[]>> {
   const names = Object.keys(measures) as Name[];
   const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<
     Name,
-    number[]
+    Value[]
   >;
   for (let round = 0; round <= rounds; round++) {
     for (const name of names) {

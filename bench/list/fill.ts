@@ -143,7 +143,7 @@ function chunk({ from, to, entries, rare, start }: Chunk): string {
     SELECT team_id, sequence,
       (lpad(to_hex((extract(epoch FROM record_time) * 1000)::bigint), 12, '0') || '7'
         || substr(noise, 1, 3) || '8' || substr(noise, 4, 15))::uuid,
-      'service', 'control-plane', actor_type,
+      'service', 'bench', actor_type,
       CASE
         WHEN is_rare THEN 'usr-' || md5('rare actor')::uuid
         WHEN actor_type = 'system' THEN 'system'
@@ -151,7 +151,8 @@ function chunk({ from, to, entries, rare, start }: Chunk): string {
         WHEN actor_type = 'service' THEN (ARRAY['scheduler', 'billing', 'autopauser'])[1 + (3 * r2)::int % 3]
         ELSE 'usr-' || md5('user' || (2000 ^ r2)::int || team_id)::uuid
       END,
-      CASE WHEN actor_type = 'user' THEN 'Person ' || (2000 ^ r2)::int END,
+      CASE actor_type WHEN 'user' THEN 'Person No. ' || (2000 ^ r2)::int
+        WHEN 'api_key' THEN 'nightly tests' END,
       CASE WHEN is_rare THEN 'rarity' ELSE split_part(deed, ' ', 1) END,
       CASE
         WHEN is_rare THEN 'sb-' || md5('rare resource')::uuid
@@ -161,22 +162,30 @@ function chunk({ from, to, entries, rare, start }: Chunk): string {
           WHEN 'api_key' THEN 'key-' ELSE 'host-' END
           || md5(split_part(deed, ' ', 1) || (100000 ^ r4)::int || team_id)::uuid
       END,
-      CASE WHEN deed LIKE 'sandbox %' THEN 'build-' || substr(noise, 8, 4) END,
+      CASE split_part(deed, ' ', 1) WHEN 'sandbox' THEN 'build-' || substr(noise, 8, 4)
+        WHEN 'host' THEN 'fra2-' || substr(noise, 8, 3) WHEN 'api_key' THEN 'preview key' END,
       CASE WHEN is_rare THEN 'rarity.find' ELSE split_part(deed, ' ', 2) END,
       CASE WHEN is_rare OR r5 < 0.12 THEN 'admin' ELSE 'team' END,
       CASE WHEN is_rare THEN 'warning' WHEN r6 < 0.9 THEN 'success' WHEN r6 < 0.96 THEN 'info' ELSE 'error' END,
-      (ARRAY['{"template": "node-26", "region": "eu-west"}', '{"template": "python-3.13", "size": "large"}',
-        '{"method": "passkey"}', '{"reason": "idle for an hour", "idle_seconds": 3600}']::jsonb[])[
-          1 + (4 * r4)::int],
-      ('10.' || (255 * r1)::int || '.' || (255 * r2)::int || '.7')::inet,
-      'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/143.0.0.0 Safari/537.36',
-      CASE WHEN is_rare AND sequence = ${rare} THEN 'req-rare-${rare}' ELSE 'req-' || substr(noise, 1, 24) END,
-      noise,
+      CASE split_part(deed, ' ', 2) WHEN 'create' THEN '{"template": "node-26"}'::jsonb
+        WHEN 'user.login' THEN '{"method": "passkey"}' WHEN 'role_update' THEN '{"new_role": "admin"}'
+        WHEN 'member.add' THEN '{"role": "member", "email": "0106ca@example.org"}' END,
+      CASE WHEN with_context THEN ('10.' || (255 * r1)::int || '.' || (255 * r2)::int || '.7')::inet END,
+      CASE actor_type WHEN 'user' THEN (ARRAY[
+          'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/143.0 Safari/537.36',
+          'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/143.0 Safari/537.36',
+          'Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0',
+          'sandbox-cli/2.4.1 (darwin; arm64)'
+        ])[1 + (2000 ^ r2)::int % 4]
+        WHEN 'api_key' THEN 'sandbox-sdk-js/2.1.0' END,
+      CASE WHEN is_rare AND sequence = ${rare} THEN 'req-rare-${rare}'
+        WHEN with_context THEN 'req-' || substr(noise, 1, 12) END,
+      CASE WHEN with_context THEN noise END,
       CASE WHEN is_rare THEN '2001-01-01'::timestamptz ELSE record_time - interval '30 ms' END,
       record_time, 'present', sha256((noise || 's')::bytea), sha256((noise || 'd')::bytea),
       sha256(noise::bytea)
     FROM (
-      SELECT *,
+      SELECT *, NOT is_rare AND r1 < 0.85 AS with_context,
         CASE WHEN is_rare THEN 'anonymous' WHEN r1 < 0.65 THEN 'user' WHEN r1 < 0.85 THEN 'api_key'
           WHEN r1 < 0.95 THEN 'service' ELSE 'system' END AS actor_type,
         (ARRAY['sandbox create', 'sandbox destroy', 'sandbox pause', 'sandbox resume', 'sandbox auto_pause',

@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   ListRequestSchema,
@@ -16,22 +17,26 @@ export interface TimedPage {
 }
 
 /**
- * Reads pages over RPC, by Connect in binary and without compression: what a generated client unpacks and
- * decodes would be in the time, too.
+ * Reads pages over RPC, by Connect in binary: not by a generated client, since what that unpacks and decodes
+ * would be in the time, too.
  */
 export class PageReader implements AsyncDisposable {
   readonly #connection: Http2Connection;
   readonly #list: Procedure;
+  readonly #gzip: boolean;
 
-  private constructor(connection: Http2Connection, list: Procedure) {
+  private constructor(connection: Http2Connection, list: Procedure, gzip: boolean) {
     this.#connection = connection;
     this.#list = list;
+    this.#gzip = gzip;
   }
 
-  static async open(url: string, token: string): Promise<PageReader> {
+  /** @param gzip - Whether the server is to pack its answers, all of which must be worth it to it. */
+  static async open(url: string, token: string, gzip = false): Promise<PageReader> {
     const connection = await Http2Connection.open(url, { keepBodies: true });
-    const list = procedure(url, "audit.v1.AuditService/List", { protocol: "connect", token });
-    return new PageReader(connection, list);
+    const calling = { protocol: "connect", token, acceptGzip: gzip } as const;
+    const list = procedure(url, "audit.v1.AuditService/List", calling);
+    return new PageReader(connection, list, gzip);
   }
 
   /** Prepares a call, which may be made many times. */
@@ -49,7 +54,7 @@ export class PageReader implements AsyncDisposable {
         else resolve({ millis, body });
       });
       const { millis, body } = await promise;
-      return { millis, page: fromBinary(ListResponseSchema, body) };
+      return { millis, page: fromBinary(ListResponseSchema, this.#gzip ? gunzipSync(body) : body) };
     };
   }
 

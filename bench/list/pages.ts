@@ -25,6 +25,7 @@ export async function measurePages(setting: Setting, shelf: TrailShelf): Promise
   const kinds = {
     "first page, admin": await prepare((trail) => page(trail, trail.admin)),
     "first page, member": await prepare((trail) => page(trail, trail.member)),
+    "first page, admin, by gzip": await prepare((trail) => page(trail, trail.packed)),
     "first page, oldest first": await prepare((trail) => page(trail, trail.admin, oldest)),
     "deep page, admin": await prepare(deepPage),
     "(a) first page: COUNT": await prepare((trail) => page(trail, trail.naive)),
@@ -52,7 +53,7 @@ export async function measurePages(setting: Setting, shelf: TrailShelf): Promise
     note:
       `${rounds} rounds, in which the trails of all sizes are read in turns, a call at a time. A deep page is ` +
       "the 10,000th, or the last full one. (a) reads the same rows of the same table by the same indexes. " +
-      "Until the last byte of the answer, which is in binary, not compressed and not decoded in that time.",
+      "Until the last byte of the answer, which is in binary, packed where it says so, and not decoded in that time.",
   });
   report.curve({
     title: "First page by entries",

@@ -14,6 +14,8 @@ export interface OpenTrail extends Trail {
   /** A platform admin, and a member of the large team. */
   readonly admin: PageReader;
   readonly member: PageReader;
+  /** The admin again, who is answered by gzip, as browsers and generated clients are. */
+  readonly packed: PageReader;
   /** The naive service, on the same table. */
   readonly naive: PageReader;
 }
@@ -60,13 +62,14 @@ export class TrailShelf implements AsyncDisposable {
       role: "member",
       team_id: formatTeamId(trail.large),
     });
-    const read = async (url: string, bearer: string) =>
-      this.#cleanup.use(await PageReader.open(url, bearer));
+    const read = async (...args: Parameters<typeof PageReader.open>) =>
+      this.#cleanup.use(await PageReader.open(...args));
     return {
       ...trail,
       database,
       admin: await read(server.url, await adminToken()),
       member: await read(server.url, token),
+      packed: await read(server.url, await adminToken(), true),
       naive: await read(naive.url, await adminToken()),
     };
   }

@@ -10,11 +10,20 @@ export interface Procedure {
   readonly headers: readonly Header[];
 }
 
+/** How a procedure is called. */
+export interface Calling {
+  readonly protocol: Protocol;
+  readonly token: string;
+  readonly streams?: boolean;
+  /** Whether the answer may be packed by gzip; of unary calls by Connect alone. */
+  readonly acceptGzip?: boolean;
+}
+
 /** Prepares calls of a procedure. `path` without the first slash: `audit.v1.AuditService/Record`. */
 export function procedure(
   url: string,
   path: string,
-  { protocol, token, streams = false }: { protocol: Protocol; token: string; streams?: boolean },
+  { protocol, token, streams = false, acceptGzip = false }: Calling,
 ): Procedure {
   // Unary calls state a deadline, as generated clients do that were given one.
   const own: Header[] =
@@ -27,6 +36,7 @@ export function procedure(
       : [
           ["content-type", streams ? "application/connect+proto" : "application/proto"],
           ["connect-protocol-version", "1"],
+          ...(acceptGzip ? [["accept-encoding", "gzip"] as const] : []),
           ...(streams ? [] : [["connect-timeout-ms", "30000"] as const]),
         ];
   return {
