@@ -52,7 +52,7 @@ async function tune(
 ): Promise<Way> {
   const makeId = await idFunction(postgres, database);
   const scripts = kind === "batch" ? batches(makeId) : [singleRow(makeId)];
-  const counts = quick && kind !== "paced" ? candidates[kind].slice(1, 3) : candidates[kind];
+  const counts = quick && kind !== "paced" ? candidates[kind].slice(1, 2) : candidates[kind];
   const tried = counts.flatMap((clients) =>
     scripts.map((script) => ({ script, clients, perSecond: 0 })),
   );
