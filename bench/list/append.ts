@@ -10,6 +10,8 @@ import { type Traffic, traffic } from "../traffic.ts";
 import type { TrailShelf } from "./shelf.ts";
 
 const batchEntries = 200;
+/** Past the thousandth entry, after which a session makes its plans anew. */
+const warmUpBatches = 8;
 
 /** What appending an entry took, all batches of a round together. */
 interface Cost {
@@ -29,10 +31,12 @@ export async function measureAppends(setting: Setting, shelf: TrailShelf): Promi
   const last = trails.at(-1);
   if (last === undefined) throw new Error("there are no trails");
   const turns = quick ? rounds : Math.max(rounds, 25);
-  // All are dropped at the end: that is a checkpoint, after which a trail's pages would be logged whole.
+  // All are dropped at the end: that is a checkpoint, after which pages are logged whole.
   await using cleanup = new AsyncDisposableStack();
   const empties: BenchDatabase[] = [];
   for (let i = 0; i <= turns; i++) empties.push(cleanup.use(await postgres.createDatabase()));
+  // What it took to make them is not to be written back in somebody's turn.
+  await last.database.execute("CHECKPOINT");
   const postmaster = await findPostmaster(last.database.url);
   const batches = quick ? 10 : 20;
   const other = traffic(last.small);
@@ -73,8 +77,9 @@ export async function measureAppends(setting: Setting, shelf: TrailShelf): Promi
     ]),
     note:
       `Median (range) of ${turns} rounds that take turns, each of ${batches} batches one after another. The empty log is ` +
-      "of another database in each round. µs of CPU time; whole pages are those that PostgreSQL logs in full, 8 kB, at " +
-      "their first change after a checkpoint.",
+      `of another database in each round, in which another team has ${figure((warmUpBatches + 1) * batchEntries)} by then; ` +
+      `the others have ${figure(batches * batchEntries)} entries more in each round. µs of CPU time. WAL and PostgreSQL's CPU are of all its ` +
+      "databases; whole pages are those that it logs in full, 8 kB, at their first change after a checkpoint.",
   });
   const clock = (name: string) => of(name, "clockMicros");
   report.curve({
@@ -105,7 +110,7 @@ export async function measureAppends(setting: Setting, shelf: TrailShelf): Promi
 
 interface Round {
   readonly database: BenchDatabase;
-  /** Of another team, to begin with: not counted. */
+  /** Of another team, to warm up: not counted. */
   readonly other: Traffic;
   readonly next: Traffic;
   readonly batches: number;
@@ -114,19 +119,18 @@ interface Round {
 
 async function measureCost({ database, other, next, batches, postmaster }: Round): Promise<Cost> {
   const work = Array.from({ length: batches }, () => next(batchEntries));
-  const known = new KnownLogs();
-  const appendAll = async (batch: ReturnType<Traffic>) => {
-    await append(database.pools.write, batch, { known });
+  const appendAll = async (known: KnownLogs, all: readonly ReturnType<Traffic>[]) => {
+    for (const batch of all) await append(database.pools.write, batch, { known });
   };
-  // After this the session is open and has planned its statements.
-  await appendAll(other(batchEntries));
+  // After these the session has made its plans, also for a log that it does not know yet.
+  const warmUp = Array.from({ length: warmUpBatches }, () => other(batchEntries));
+  await appendAll(new KnownLogs(), warmUp);
+  await appendAll(new KnownLogs(), [other(batchEntries)]);
   const before = await readWal(database);
   const cpuBefore = postmaster === undefined ? Number.NaN : postgresCpuSeconds(postmaster);
   let clockMillis = 0;
   const nodeCpu = await cpuMicros(async () => {
-    clockMillis = await elapsedMillis(async () => {
-      for (const batch of work) await appendAll(batch);
-    });
+    clockMillis = await elapsedMillis(() => appendAll(new KnownLogs(), work));
   });
   const cpuAfter = postmaster === undefined ? Number.NaN : postgresCpuSeconds(postmaster);
   const after = await readWal(database);

@@ -48,7 +48,9 @@ interface Index {
 /**
  * Fills a database with a trail of so many entries, in minutes for ten millions: by SQL, with the
  * indexes built afterwards. Teams come in turns, so that a log's entries lie as far apart as they do
- * where all are recorded at once. Actors, resources and actions are as skewed as the world's are.
+ * where all are recorded at once. Actors, resources and actions are as skewed as the world's are, and
+ * rows as long as those of the bench's traffic: longer ones would leave room in their pages that later
+ * appends go back to.
  *
  * Heads with frontiers and counts, and the tiles last filled, are those of logs of these sizes, so that
  * appends go on from them.
@@ -163,13 +165,14 @@ function chunk({ from, to, entries, rare, start }: Chunk): string {
           || md5(split_part(deed, ' ', 1) || (100000 ^ r4)::int || team_id)::uuid
       END,
       CASE split_part(deed, ' ', 1) WHEN 'sandbox' THEN 'build-' || substr(noise, 8, 4)
-        WHEN 'host' THEN 'fra2-' || substr(noise, 8, 3) WHEN 'api_key' THEN 'preview key' END,
+        WHEN 'host' THEN 'fra2-' || substr(noise, 8, 3) WHEN 'user' THEN NULL ELSE 'preview key' END,
       CASE WHEN is_rare THEN 'rarity.find' ELSE split_part(deed, ' ', 2) END,
       CASE WHEN is_rare OR r5 < 0.12 THEN 'admin' ELSE 'team' END,
       CASE WHEN is_rare THEN 'warning' WHEN r6 < 0.9 THEN 'success' WHEN r6 < 0.96 THEN 'info' ELSE 'error' END,
-      CASE split_part(deed, ' ', 2) WHEN 'create' THEN '{"template": "node-26"}'::jsonb
-        WHEN 'user.login' THEN '{"method": "passkey"}' WHEN 'role_update' THEN '{"new_role": "admin"}'
-        WHEN 'member.add' THEN '{"role": "member", "email": "0106ca@example.org"}' END,
+      CASE deed WHEN 'sandbox create' THEN '{"template": "node-26"}'::jsonb
+        WHEN 'api_key create' THEN '{"name": "preview key"}' WHEN 'user user.login' THEN '{"method": "passkey"}'
+        WHEN 'team role_update' THEN '{"new_role": "admin"}'
+        WHEN 'team member.add' THEN '{"role": "member", "email": "0106ca@example.org"}' END,
       CASE WHEN with_context THEN ('10.' || (255 * r1)::int || '.' || (255 * r2)::int || '.7')::inet END,
       CASE actor_type WHEN 'user' THEN (ARRAY[
           'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/143.0 Safari/537.36',

@@ -31,7 +31,7 @@ export class PageReader implements AsyncDisposable {
     this.#gzip = gzip;
   }
 
-  /** @param gzip - Whether the server is to pack its answers, all of which must be worth it to it. */
+  /** @param gzip - Whether the server is to pack its answers: all must be above the 1,024 bytes from which it does. */
   static async open(url: string, token: string, gzip = false): Promise<PageReader> {
     const connection = await Http2Connection.open(url, { keepBodies: true });
     const calling = { protocol: "connect", token, acceptGzip: gzip } as const;
