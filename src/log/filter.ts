@@ -50,7 +50,7 @@ type TimeField = "recordTime" | "occurTime";
 
 /**
  * One row a field: where its value is in an entry and in `audit_logs`. Each is in an index
- * (migrations/0005).
+ * (migrations/0005 and 0006).
  */
 const valueFields: Record<ValueField, { column: string; of: (e: Entry) => string | undefined }> = {
   resourceTypes: { column: "resource_type", of: (e) => e.resource?.type },
@@ -93,7 +93,7 @@ export function passesEverything(filter: Filter): boolean {
 
 /**
  * The indexes for filters divide a log into windows of so many positions, as a power of two: their
- * keys are team, window, value. Part of the indexes' definition (migrations/0005).
+ * keys are team, window, value. Part of the indexes' definition (migrations/0005 and 0006).
  */
 export const indexWindowBits = 14;
 

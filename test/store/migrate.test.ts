@@ -9,6 +9,7 @@ const MIGRATIONS = [
   "0003_erase_details",
   "0004_counts",
   "0005_filter_indexes",
+  "0006_resource_type_index",
 ];
 
 async function connect(connectionString: string): Promise<pg.Client> {
