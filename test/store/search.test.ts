@@ -176,20 +176,28 @@ async function explained(include: Partial<Conditions>) {
   return { sequences, plan: plans.join("\n"), removed: Math.max(0, ...removed.map(Number)) };
 }
 
-const rareValues: [string, Partial<Conditions>][] = [
-  ["an actor", { actorIds: ["rare"] }],
-  ["one of a hundred actors", { actorIds: Array.from({ length: 99 }, String).concat("rare") }],
-  ["a resource", { resourceIds: ["rare"] }],
-  ["a type of resource", { resourceTypes: ["rarity"] }],
-  ["an action", { actions: ["rarity.find"] }],
-  ["a request", { requestIds: ["rare"] }],
-  ["a type of actor", { actorTypes: ["anonymous"] }],
-  ["a status", { statuses: ["warning"] }],
-  ["a scope and a status", { scopes: ["admin", "team"], statuses: ["warning"] }],
+const rareValues: { name: string; include: Partial<Conditions>; index: string }[] = [
+  { name: "an actor", include: { actorIds: ["rare"] }, index: "actor" },
+  {
+    name: "one of a hundred actors",
+    include: { actorIds: Array.from({ length: 99 }, String).concat("rare") },
+    index: "actor",
+  },
+  { name: "a resource", include: { resourceIds: ["rare"] }, index: "resource" },
+  { name: "a type of resource", include: { resourceTypes: ["rarity"] }, index: "resource_type" },
+  { name: "an action", include: { actions: ["rarity.find"] }, index: "action" },
+  { name: "a request", include: { requestIds: ["rare"] }, index: "request" },
+  { name: "a type of actor", include: { actorTypes: ["anonymous"] }, index: "status" },
+  { name: "a status", include: { statuses: ["warning"] }, index: "status" },
+  {
+    name: "a scope and a status",
+    include: { scopes: ["admin", "team"], statuses: ["warning"] },
+    index: "status",
+  },
 ];
 
 test("without statistics no step of a search reads more than a window", async () => {
-  for (const [name, include] of rareValues) {
+  for (const { name, include } of rareValues) {
     const { sequences, plan, removed } = await explained(include);
     expect(sequences, name).toEqual(rareAt.map(BigInt));
     expect(plan, name).not.toContain("Seq Scan");
@@ -199,12 +207,10 @@ test("without statistics no step of a search reads more than a window", async ()
 
 test("with statistics what is rare is found by its index, and next to nothing is read in vain", async () => {
   await session.query("ANALYZE control_plane.audit_logs");
-  for (const [name, include] of rareValues) {
+  for (const { name, include, index } of rareValues) {
     const { sequences, plan, removed } = await explained(include);
     expect(sequences, name).toEqual(rareAt.map(BigInt));
-    expect(plan, name).toMatch(
-      /audit_logs_(actor|resource|resource_type|request|action|status)_idx/,
-    );
+    expect(plan, name).toContain(`audit_logs_${index}_idx`);
     expect(removed, name).toBeLessThan(100);
   }
 });
