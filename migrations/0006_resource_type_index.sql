@@ -2,7 +2,7 @@
 -- name both: for one that names the type alone, all keys of each window are looked through there, three times
 -- what a rare action takes. Team, window and value, as in 0005, where the why stands.
 --
--- Building it holds up appends: some 2 s for a million entries. Where that is too long, run it beforehand with
+-- Building it holds up appends: some seconds for a few million entries. Where that is too long, run it beforehand with
 -- CREATE INDEX CONCURRENTLY: what is there already is left as it is.
 
 CREATE INDEX IF NOT EXISTS audit_logs_resource_type_idx
